@@ -1,6 +1,6 @@
 module gitlab.opencode.de/ig-bvc/bvc-conformance
 
-go 1.26
+go 1.26.4
 
 require (
 	github.com/google/go-containerregistry v0.22.1

@@ -1,0 +1,70 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Identity is who needs a right.
+type Identity string
+
+// Runner is the account that observes, Tenant the account that acts as a
+// customer of the platform does.
+const (
+	Runner Identity = "runner"
+	Tenant Identity = "tenant"
+)
+
+// Scope is where a right is needed.
+type Scope string
+
+// Scopes. TenantNamespaces are the prepared namespaces of design.md
+// ("Rights"); any other value is the name of one namespace.
+const (
+	ClusterWide      Scope = ""
+	TenantNamespaces Scope = "tenant namespaces"
+)
+
+// Right is one thing that a probe must be allowed to do. From the rights of
+// all probes comes rbac.yaml, the preflight, and the list of effective rights
+// in the report.
+type Right struct {
+	As   Identity
+	Verb string
+	// Group is the API group, empty for core.
+	Group string
+	// Resource in the plural, with "/subresource" where there is one.
+	Resource string
+	// Name restricts the right to one object; empty is any.
+	Name string
+	// Scope is where; ignored for a NonResource path.
+	Scope Scope
+	// NonResource is a path such as /metrics; then Group, Resource, Name and
+	// Scope are empty.
+	NonResource string
+}
+
+// String is the right as reports and messages show it.
+func (r Right) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s ", r.As, r.Verb)
+	if r.NonResource != "" {
+		b.WriteString(r.NonResource)
+		return b.String()
+	}
+	b.WriteString(r.Resource)
+	if r.Group != "" {
+		b.WriteString("." + r.Group)
+	}
+	if r.Name != "" {
+		fmt.Fprintf(&b, " %q", r.Name)
+	}
+	switch r.Scope {
+	case ClusterWide:
+	case TenantNamespaces:
+		b.WriteString(" in tenant namespaces")
+	default:
+		fmt.Fprintf(&b, " in namespace %s", string(r.Scope))
+	}
+	return b.String()
+}
