@@ -1,0 +1,343 @@
+package v1alpha1
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FieldError is one mistake in a document.
+type FieldError struct {
+	// Path of the field in the document, such as results[3].outcome.
+	Path string
+	// Message says what is wrong and what would be right.
+	Message string
+}
+
+// Error implements error.
+func (e FieldError) Error() string {
+	if e.Path == "" {
+		return e.Message
+	}
+	return e.Path + ": " + e.Message
+}
+
+// FieldErrors are all mistakes of a document. Validate never returns an empty
+// one; it returns nil.
+type FieldErrors []FieldError
+
+// Error gives one mistake per line.
+func (e FieldErrors) Error() string {
+	lines := make([]string, 0, len(e))
+	for _, f := range e {
+		lines = append(lines, f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Validate reports whether the outcome is one of Outcomes().
+func (o Outcome) Validate() error { return known(o, Outcomes()) }
+
+// Validate reports whether the state is one of States().
+func (s State) Validate() error { return known(s, States()) }
+
+// Validate reports whether the conclusion is one of the four.
+func (w ConclusionWord) Validate() error {
+	return known(w, []ConclusionWord{MussDeviations, SollteDeviations, ConclInconcl, NoDeviation})
+}
+
+// Validate reports whether the level is one of the four.
+func (l Level) Validate() error { return known(l, []Level{Basis, Standard, Hoch, SouvAP}) }
+
+// Validate reports whether the verb is one of the seven.
+func (v ModalVerb) Validate() error {
+	return known(v, []ModalVerb{Muss, DarfNur, DarfNicht, Sollte, SollteNicht, SollteNur, Kann})
+}
+
+// Validate reports whether the need is one of the three; a missing need is a
+// mistake because whether requirements of level hoch count depends on it.
+func (n ProtectionNeed) Validate() error {
+	return known(n, []ProtectionNeed{NeedNormal, NeedHigh, NeedVeryHigh})
+}
+
+// Validate reports whether the word is whole or part.
+func (d Decides) Validate() error { return known(d, []Decides{Whole, Part}) }
+
+func known[W ~string](word W, words []W) error {
+	if slices.Contains(words, word) {
+		return nil
+	}
+	list := make([]string, 0, len(words))
+	for _, w := range words {
+		list = append(list, string(w))
+	}
+	if word == "" {
+		return fmt.Errorf("is missing; write one of %s", strings.Join(list, ", "))
+	}
+	return fmt.Errorf("unknown word %s; write one of %s", quoted(string(word)), strings.Join(list, ", "))
+}
+
+// quoted bounds what a message repeats of a document.
+func quoted(s string) string {
+	const most = 60
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+var digestFormat = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// mistakes collects what a Validate finds.
+type mistakes struct{ list FieldErrors }
+
+func (m *mistakes) add(path, format string, args ...any) {
+	m.list = append(m.list, FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (m *mistakes) word(path string, err error) {
+	if err != nil {
+		m.add(path, "%s", err.Error())
+	}
+}
+
+func (m *mistakes) digest(path, digest string) {
+	if !digestFormat.MatchString(digest) {
+		m.add(path, "is not \"sha256:\" and 64 hex digits")
+	}
+}
+
+func (m *mistakes) notNegative(path string, n int) {
+	if n < 0 {
+		m.add(path, "is negative")
+	}
+}
+
+func (m *mistakes) meta(t TypeMeta, kind string) {
+	if t.APIVersion != APIVersion {
+		m.add("apiVersion", "is %s; this program reads %q", quoted(t.APIVersion), APIVersion)
+	}
+	if t.Kind != kind {
+		m.add("kind", "is %s; a document of kind %q is wanted here", quoted(t.Kind), kind)
+	}
+}
+
+func (m *mistakes) span(startPath string, start time.Time, finishPath string, finish time.Time) {
+	if start.IsZero() {
+		m.add(startPath, "is missing")
+	}
+	if finish.Before(start) {
+		m.add(finishPath, "is before %s", startPath)
+	}
+}
+
+func (m *mistakes) err() error {
+	if len(m.list) == 0 {
+		return nil
+	}
+	return m.list
+}
+
+// Validate gives every mistake of the site file as FieldErrors, or nil.
+func (s Site) Validate() error {
+	var m mistakes
+	m.meta(s.TypeMeta, KindSite)
+	m.line("name", s.Name, 120, true)
+	m.line("organisation", s.Organisation, 200, true)
+	m.line("contact", s.Contact, 200, false)
+	m.word("protectionNeed", s.ProtectionNeed.Validate())
+	m.line("images.cold", s.Images.Cold, 500, false)
+	if strings.ContainsFunc(s.Images.Cold, unicode.IsSpace) || strings.Contains(s.Images.Cold, "://") {
+		m.add("images.cold", "is not an image reference; write registry/repository@sha256:… without a scheme")
+	}
+	return m.err()
+}
+
+// line wants one bounded line of text without control characters: the report
+// repeats it.
+func (m *mistakes) line(path, s string, most int, required bool) {
+	if strings.TrimSpace(s) == "" {
+		if required {
+			m.add(path, "is missing or empty")
+		} else if s != "" {
+			m.add(path, "holds only spaces; leave it out instead")
+		}
+		return
+	}
+	if n := utf8.RuneCountInString(s); n > most {
+		m.add(path, "has %d characters, at most %d are allowed", n, most)
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		m.add(path, "has line breaks or control characters")
+	}
+}
+
+// Validate gives every mistake of the report as FieldErrors, or nil. It looks
+// at the report alone: whether it belongs to a catalogue or to an evidence is
+// for rollup and rejudge to say.
+func (r ConformanceReport) Validate() error {
+	var m mistakes
+	m.meta(r.TypeMeta, KindConformanceReport)
+	m.word("site.protectionNeed", r.Site.ProtectionNeed.Validate())
+	m.digest("suite.catalogueDigest", r.Suite.CatalogueDigest)
+	if r.Run.ID == "" {
+		m.add("run.id", "is missing")
+	}
+	m.span("run.startedAt", r.Run.StartedAt, "run.finishedAt", r.Run.FinishedAt)
+	for i, n := range r.Cluster.Nodes {
+		m.notNegative(fmt.Sprintf("cluster.nodes[%d].count", i), n.Count)
+	}
+	m.results(r.Results)
+	seen := map[string]bool{}
+	for i, s := range r.Statements {
+		path := fmt.Sprintf("statements[%d]", i)
+		m.unique(seen, path+".id", s.ID)
+		m.word(path+".state", s.State.Validate())
+	}
+	seen = map[string]bool{}
+	for i, q := range r.Requirements {
+		path := fmt.Sprintf("requirements[%d]", i)
+		m.unique(seen, path+".id", q.ID)
+		m.word(path+".state", q.State.Validate())
+		m.tally(path+".muss", q.Muss)
+		m.tally(path+".sollte", q.Sollte)
+	}
+	m.word("conclusion.result", r.Conclusion.Result.Validate())
+	return m.err()
+}
+
+func (m *mistakes) unique(seen map[string]bool, path, id string) {
+	switch {
+	case id == "":
+		m.add(path, "is missing")
+	case seen[id]:
+		m.add(path, "%s is there twice", quoted(id))
+	}
+	seen[id] = true
+}
+
+func (m *mistakes) tally(path string, t Tally) {
+	if t.Settled < 0 || t.Failed < 0 || t.Settled+t.Failed > t.Total {
+		m.add(path, "settled %d and failed %d do not fit into total %d", t.Settled, t.Failed, t.Total)
+	}
+}
+
+func (m *mistakes) results(results []Result) {
+	seen := map[string]bool{}
+	for i, r := range results {
+		path := fmt.Sprintf("results[%d]", i)
+		m.unique(seen, path+".checkID", r.CheckID)
+		if i > 0 && r.CheckID < results[i-1].CheckID {
+			m.add(path+".checkID", "results are not sorted by check ID")
+		}
+		m.word(path+".outcome", r.Outcome.Validate())
+		switch {
+		case r.Outcome == Fail && len(r.Findings) == 0:
+			m.add(path+".findings", "outcome fail needs at least one finding")
+		case r.Outcome != Fail && len(r.Findings) > 0:
+			m.add(path+".findings", "outcome %s can not have findings", quoted(string(r.Outcome)))
+		}
+		if r.Reason.IsZero() && (r.Outcome == Inconclusive || r.Outcome == NotApplicable || r.Outcome == NotRun) {
+			m.add(path+".reason", "outcome %s needs a reason", r.Outcome)
+		}
+		m.notNegative(path+".attempts", r.Attempts)
+		for j, o := range r.Observations {
+			m.digest(fmt.Sprintf("%s.observations[%d].sha256", path, j), o.SHA256)
+		}
+	}
+}
+
+// Validate gives every mistake of the evidence as FieldErrors, or nil.
+func (e Evidence) Validate() error {
+	var m mistakes
+	m.meta(e.TypeMeta, KindEvidence)
+	if e.RunID == "" {
+		m.add("runID", "is missing")
+	}
+	seen := map[string]bool{}
+	for i, o := range e.Observations {
+		path := fmt.Sprintf("observations[%d]", i)
+		m.unique(seen, path+".probe", o.Probe)
+		if i > 0 && o.Probe < e.Observations[i-1].Probe {
+			m.add(path+".probe", "observations are not sorted by probe")
+		}
+		m.notNegative(path+".schemaVersion", o.SchemaVersion)
+		if len(o.Data) > MaxObservationBytes {
+			m.add(path+".data", "has %d bytes, at most %d are allowed", len(o.Data), MaxObservationBytes)
+		}
+		if o.Problem != nil && o.Problem.Kind == "" {
+			m.add(path+".problem.kind", "is missing")
+		}
+	}
+	return m.err()
+}
+
+// Validate gives every mistake of the catalogue as FieldErrors, or nil:
+// unknown words, doubled IDs, and claims of coverage on which the check's and
+// the statement's side disagree.
+func (c Catalogue) Validate() error {
+	var m mistakes
+	covers := map[string]map[string]bool{}
+	checks := map[string]bool{}
+	for i, k := range c.Checks {
+		path := fmt.Sprintf("checks[%d]", i)
+		m.unique(checks, path+".id", k.ID)
+		covers[k.ID] = map[string]bool{}
+		for _, id := range k.Covers {
+			covers[k.ID][id] = true
+		}
+	}
+	requirements, statements := map[string]bool{}, map[string]bool{}
+	for i, q := range c.Requirements {
+		path := fmt.Sprintf("requirements[%d]", i)
+		m.unique(requirements, path+".id", q.ID)
+		m.word(path+".level", q.Level.Validate())
+		if len(q.Statements) == 0 {
+			m.add(path+".statements", "is empty; a requirement has at least one statement")
+		}
+		for j, s := range q.Statements {
+			at := fmt.Sprintf("%s.statements[%d]", path, j)
+			m.unique(statements, at+".id", s.ID)
+			m.word(at+".modalVerb", s.ModalVerb.Validate())
+			for n, k := range s.Checks {
+				m.coverage(fmt.Sprintf("%s.checks[%d]", at, n), s.ID, k, covers)
+			}
+		}
+	}
+	for i, k := range c.Checks {
+		for j, id := range k.Covers {
+			if !statements[id] {
+				m.add(fmt.Sprintf("checks[%d].covers[%d]", i, j), "no statement %s", quoted(id))
+			}
+		}
+	}
+	return m.err()
+}
+
+func (m *mistakes) coverage(path, statement string, k Coverage, covers map[string]map[string]bool) {
+	m.word(path+".decides", k.Decides.Validate())
+	if k.Decides == Whole && k.Why == "" {
+		m.add(path+".why", "decides whole needs a sentence that says why")
+	}
+	claims, registered := covers[k.ID]
+	switch {
+	case !registered:
+		m.add(path+".id", "no check %s", quoted(k.ID))
+	case !claims[statement]:
+		m.add(path+".id", "check %s does not say that it covers %s", quoted(k.ID), quoted(statement))
+	}
+}
+
+// AsFieldErrors gives the mistakes in an error of Validate, nil for others.
+func AsFieldErrors(err error) FieldErrors {
+	var all FieldErrors
+	if errors.As(err, &all) {
+		return all
+	}
+	return nil
+}
