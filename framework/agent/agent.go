@@ -1,0 +1,303 @@
+// Package agent is the program that runs inside probe pods: one process, one
+// role. It speaks in JSON lines on standard output, which reach the runner
+// through the kubelet and not through the pod network that is under test. Each
+// line carries the run's nonce, so that nothing else in a log can be taken for
+// an answer.
+package agent
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Event is what a line says.
+type Event string
+
+// Events.
+const (
+	// Listening: serve accepts connections.
+	Listening Event = "listening"
+	// Ready: the readiness port is open.
+	Ready Event = "ready"
+	// Seen: serve read a whole greeting of a client; written before the echo.
+	Seen Event = "seen"
+	// Attempt: dial finished one attempt.
+	Attempt Event = "attempt"
+	// Stopping: the process was asked to end.
+	Stopping Event = "stopping"
+)
+
+// Result is how one attempt of a client ended.
+type Result string
+
+// Results. Only Echo is proof of a way through; Refused, Reset, Unreachable
+// and TimedOut say that there was none this time; Other says that the client
+// itself could not try, which proves nothing.
+const (
+	Echo        Result = "echo"
+	TimedOut    Result = "timeout"
+	Refused     Result = "refused"
+	Reset       Result = "reset"
+	Unreachable Result = "unreachable"
+	Other       Result = "other"
+)
+
+// Line is one line of output.
+type Line struct {
+	Nonce string `json:"nonce"`
+	Event Event  `json:"event"`
+	// Client and Seq name an attempt: the client's name and a count from 1.
+	Client string `json:"client,omitempty"`
+	Seq    int64  `json:"seq,omitempty"`
+	// Target is the name of the server that was dialled.
+	Target string `json:"target,omitempty"`
+	Result Result `json:"result,omitempty"`
+	// Detail of an Other result.
+	Detail string `json:"detail,omitempty"`
+}
+
+// maxLine bounds a greeting and a line of output that is read.
+const maxLine = 512
+
+// Writer writes lines from several goroutines.
+type Writer struct {
+	nonce string
+	mu    sync.Mutex
+	enc   *json.Encoder
+}
+
+// NewWriter writes lines with the nonce to w.
+func NewWriter(w io.Writer, nonce string) *Writer { return &Writer{nonce: nonce, enc: json.NewEncoder(w)} }
+
+// Write writes one line. An error means that nobody reads any more: the agent
+// then has no purpose, and its role ends.
+func (w *Writer) Write(l Line) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.Nonce = w.nonce
+	return w.enc.Encode(l)
+}
+
+// Read reads lines with the nonce from a log until it ends, and hands each to
+// each. Lines of other origin are skipped: a log may hold a runtime's own text.
+func Read(r io.Reader, nonce string, each func(Line)) error {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, maxLine), 64<<10)
+	for s.Scan() {
+		var l Line
+		if json.Unmarshal(s.Bytes(), &l) != nil || l.Nonce != nonce {
+			continue
+		}
+		each(l)
+	}
+	if err := s.Err(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("read the agent's log: %w", err)
+	}
+	return nil
+}
+
+// Serve is the role of a server.
+type Serve struct {
+	Nonce string
+	// Port on which greetings are echoed.
+	Port int
+	// ReadyPort is opened ReadyAfter the start; a readiness probe asks there.
+	ReadyPort  int
+	ReadyAfter time.Duration
+}
+
+// Run serves until ctx ends.
+func (s Serve) Run(ctx context.Context, out io.Writer) error {
+	w := NewWriter(out, s.Nonce)
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(s.Port))
+	if err != nil {
+		return fmt.Errorf("listen for greetings: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	if err := w.Write(Line{Event: Listening}); err != nil {
+		return err
+	}
+	go becomeReady(ctx, w, s.ReadyPort, s.ReadyAfter)
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return w.Write(Line{Event: Stopping})
+			}
+			return fmt.Errorf("accept: %w", err)
+		}
+		go s.greet(c, w)
+	}
+}
+
+// becomeReady opens the port after the delay and accepts whatever comes.
+func becomeReady(ctx context.Context, w *Writer, port int, after time.Duration) {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
+	}
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "open the readiness port:", err)
+		return
+	}
+	context.AfterFunc(ctx, func() { l.Close() })
+	if w.Write(Line{Event: Ready}) != nil {
+		return
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		c.Close()
+	}
+}
+
+// greet reads "nonce client seq\n", says that it was seen, and echoes it.
+func (s Serve) greet(c net.Conn, w *Writer) {
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return
+	}
+	line, err := bufio.NewReader(io.LimitReader(c, maxLine)).ReadString('\n')
+	if err != nil {
+		return
+	}
+	words := strings.Fields(line)
+	if len(words) != 3 || words[0] != s.Nonce {
+		return
+	}
+	seq, err := strconv.ParseInt(words[2], 10, 64)
+	if err != nil {
+		return
+	}
+	if w.Write(Line{Event: Seen, Client: words[1], Seq: seq}) != nil {
+		return
+	}
+	// A lost echo is the client's to notice; that it was seen is already said.
+	_, _ = io.WriteString(c, line)
+}
+
+// Target is a server to dial.
+type Target struct {
+	// Name without spaces.
+	Name string
+	// Address is host:port.
+	Address string
+}
+
+// Dial is the role of a client: it dials every target once per Interval from a
+// new source port and reports each attempt.
+type Dial struct {
+	Nonce    string
+	Client   string
+	Targets  []Target
+	Interval time.Duration
+	Timeout  time.Duration
+	// ReadyPort is opened at the start, for the probes that some clusters
+	// demand of every pod.
+	ReadyPort int
+}
+
+// Run dials until ctx ends.
+func (d Dial) Run(ctx context.Context, out io.Writer) error {
+	w := NewWriter(out, d.Nonce)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go becomeReady(ctx, w, d.ReadyPort, 0)
+	var all sync.WaitGroup
+	var once sync.Once
+	var writeErr error
+	for _, t := range d.Targets {
+		all.Go(func() {
+			tick := time.NewTicker(d.Interval)
+			defer tick.Stop()
+			for seq := int64(1); ; seq++ {
+				result, detail := d.attempt(ctx, t, seq)
+				if ctx.Err() != nil {
+					return
+				}
+				if err := w.Write(Line{Event: Attempt, Client: d.Client, Target: t.Name, Seq: seq, Result: result, Detail: detail}); err != nil {
+					once.Do(func() { writeErr = err; cancel() })
+					return
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	all.Wait()
+	if writeErr != nil {
+		return fmt.Errorf("report an attempt: %w", writeErr)
+	}
+	return w.Write(Line{Event: Stopping})
+}
+
+func (d Dial) attempt(ctx context.Context, t Target, seq int64) (Result, string) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", t.Address)
+	if err != nil {
+		return classify(err)
+	}
+	defer c.Close()
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		return Other, "set the deadline"
+	}
+	greeting := fmt.Sprintf("%s %s %d\n", d.Nonce, d.Client, seq)
+	if _, err := io.WriteString(c, greeting); err != nil {
+		return classify(err)
+	}
+	echo, err := bufio.NewReader(io.LimitReader(c, maxLine)).ReadString('\n')
+	if err == nil && echo == greeting {
+		return Echo, ""
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		// Somebody answered or closed, but not our server.
+		return Other, "no echo of our greeting"
+	}
+	return classify(err)
+}
+
+func classify(err error) (Result, string) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Refused, ""
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Reset, ""
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return Unreachable, ""
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return TimedOut, ""
+	default:
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return Other, errno.Error()
+		}
+		return Other, "dial failed"
+	}
+}

@@ -1,0 +1,134 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/wait"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+)
+
+// CleanupLimit is how long removing everything may take (design.md,
+// "Objects"); Sonobuoy gives a plugin 60 s after SIGTERM, and the report still
+// has to be written after it.
+const CleanupLimit = 45 * time.Second
+
+// place is where objects of one kind were made.
+type place struct {
+	resource  schema.GroupVersionResource
+	namespace string
+}
+
+// owned is the registry of what the run made.
+type owned struct {
+	mu     sync.Mutex
+	places map[place]bool
+}
+
+func newOwned() *owned { return &owned{places: map[place]bool{}} }
+
+func (o *owned) add(resource schema.GroupVersionResource, namespace string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.places[place{resource, namespace}] = true
+}
+
+func (o *owned) list() []place {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make([]place, 0, len(o.places))
+	for p := range o.places {
+		out = append(out, p)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].namespace != out[j].namespace {
+			return out[i].namespace < out[j].namespace
+		}
+		return out[i].resource.Resource < out[j].resource.Resource
+	})
+	return out
+}
+
+// Cleanup removes everything the run made and waits until it is gone. The
+// context should be a fresh one: the run's own may be the one that was
+// cancelled. What is still there is returned; nil means that nothing is.
+func (e *Env) Cleanup(ctx context.Context) []v1alpha1.Leftover {
+	return remove(ctx, e.tenantDynamic, e.owned.list(), LabelRun+"="+e.RunID)
+}
+
+// Sweep removes the objects of every run, or of one, from the namespaces.
+func Sweep(ctx context.Context, client dynamic.Interface, namespaces []string, runID string) []v1alpha1.Leftover {
+	selector := LabelManagedBy + "=" + ManagedBy + "," + LabelRun
+	if runID != "" {
+		selector = LabelRun + "=" + runID
+	}
+	var places []place
+	for _, ns := range namespaces {
+		for _, r := range Resources() {
+			places = append(places, place{r, ns})
+		}
+	}
+	return remove(ctx, client, places, selector)
+}
+
+func remove(ctx context.Context, client dynamic.Interface, places []place, selector string) []v1alpha1.Leftover {
+	ctx, cancel := context.WithTimeout(ctx, CleanupLimit)
+	defer cancel()
+	var mu sync.Mutex
+	left := map[string]v1alpha1.Leftover{}
+	var all sync.WaitGroup
+	for _, p := range places {
+		all.Go(func() {
+			count, err := removeFrom(ctx, client.Resource(p.resource).Namespace(p.namespace), selector)
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			l := left[p.resource.Resource]
+			l.Resource, l.Count, l.Reason = p.resource.Resource, l.Count+count, err.Error()
+			left[p.resource.Resource] = l
+		})
+	}
+	all.Wait()
+	var out []v1alpha1.Leftover
+	for _, l := range left {
+		out = append(out, l)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Resource < out[j].Resource })
+	return out
+}
+
+// removeFrom deletes what the selector matches and waits until the list is
+// empty. The count is what was there at the last look.
+func removeFrom(ctx context.Context, client dynamic.ResourceInterface, selector string) (int, error) {
+	selected := metav1.ListOptions{LabelSelector: selector}
+	// Deleting is part of each look: a pod whose create request was still under
+	// way at the first look would otherwise stay.
+	list, err := wait.For(ctx, CleanupLimit, "the objects of the run to be gone",
+		func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+			found, err := client.List(ctx, selected)
+			if err != nil || len(found.Items) == 0 {
+				return found, err
+			}
+			return found, client.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, selected)
+		},
+		func(l *unstructured.UnstructuredList) (bool, string) {
+			return len(l.Items) == 0, fmt.Sprintf("%d still there", len(l.Items))
+		})
+	if err == nil {
+		return 0, nil
+	}
+	if list == nil {
+		return 0, err
+	}
+	return len(list.Items), err
+}

@@ -1,0 +1,183 @@
+// Package cluster gives probes their environment: clients as tenant and as
+// runner, the prepared namespaces, objects that belong to the run, and their
+// removal on every path.
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// Names of what rbac.yaml prepares (design.md, "Rights").
+const (
+	TenantServiceAccount = "tenant"
+	// LabelRun is on every object of a run; its value is the run ID.
+	LabelRun = "conformance.opencode.de/run"
+	// LabelManagedBy has the value ManagedBy on every object of any run.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	ManagedBy      = "bvc"
+	// LabelProbe names the probe that made an object.
+	LabelProbe = "conformance.opencode.de/probe"
+)
+
+// TenantNamespaces are the prepared namespaces unless the run names others.
+func TenantNamespaces() []string { return []string{"bvc-tenant-a", "bvc-tenant-b", "bvc-tenant-c"} }
+
+// Who acted as tenant (v1alpha1.ClusterFacts.TenantIdentity).
+const (
+	IdentityServiceAccount = "serviceAccount"
+	IdentitySelf           = "self"
+)
+
+// Config says how to reach the cluster.
+type Config struct {
+	// Rest is the runner's own access.
+	Rest *rest.Config
+	// RunID is on every object; NewRunID makes one.
+	RunID string
+	// Image of the agent; ColdImage is optional (v1alpha1.SiteImages.Cold).
+	Image     string
+	ColdImage string
+	// Namespaces of the tenant, at least one; the first holds the tenant's
+	// ServiceAccount.
+	Namespaces []string
+	// QPS and Burst bound the requests of each identity per second.
+	QPS   float32
+	Burst int
+	// Version of the program, for the user agent that audit logs show.
+	Version string
+}
+
+// Env is what a probe works with. It is built once and never changed.
+type Env struct {
+	// RunID of the run.
+	RunID string
+	// Runner observes, Tenant acts.
+	Runner kubernetes.Interface
+	Tenant kubernetes.Interface
+	// RunnerConfig and TenantConfig are for probes that must choose an API
+	// server themselves. They hold credentials: never write them anywhere.
+	RunnerConfig *rest.Config
+	TenantConfig *rest.Config
+	// TenantDynamic deletes what the tenant made.
+	tenantDynamic dynamic.Interface
+	// TenantIdentity is IdentityServiceAccount or IdentitySelf.
+	TenantIdentity string
+	Image          string
+	ColdImage      string
+	// Namespaces of the tenant, at least one.
+	Namespaces []string
+
+	requests *atomic.Int64
+	owned    *owned
+	probe    string
+}
+
+// NewRunID makes a run ID: twelve hexadecimal digits.
+func NewRunID() (string, error) {
+	b := make([]byte, 6)
+	if _, err := rand.Read(b); err != nil {
+		return "", fmt.Errorf("make a run ID: %w", err)
+	}
+	return hex.EncodeToString(b), nil
+}
+
+// New connects as runner and as tenant. It makes no object. An error says
+// what is missing and how to supply it.
+func New(ctx context.Context, c Config) (*Env, error) {
+	e := &Env{
+		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Namespaces: c.Namespaces,
+		requests: &atomic.Int64{}, owned: newOwned(),
+	}
+	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")
+	var err error
+	if e.Runner, err = kubernetes.NewForConfig(e.RunnerConfig); err != nil {
+		return nil, fmt.Errorf("make the runner's client: %w", err)
+	}
+	if err := e.becomeTenant(ctx, c); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// tokenLifetime outlasts the longest run (the suite's own timeout) so that
+// cleanup still works at its end.
+const tokenLifetime = 4 * time.Hour
+
+// becomeTenant asks for a token of the tenant ServiceAccount. Where the runner
+// may not, as with a namespace-only kubeconfig, the runner itself is the
+// tenant, and the report says so.
+func (e *Env) becomeTenant(ctx context.Context, c Config) error {
+	seconds := int64(tokenLifetime.Seconds())
+	token, err := e.Runner.CoreV1().ServiceAccounts(e.Namespaces[0]).CreateToken(ctx, TenantServiceAccount,
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
+	switch {
+	case err == nil:
+		tenant := rest.AnonymousClientConfig(c.Rest)
+		tenant.BearerToken = token.Status.Token
+		e.TenantConfig, e.TenantIdentity = e.prepare(tenant, c, "tenant"), IdentityServiceAccount
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+		e.TenantConfig, e.TenantIdentity = e.RunnerConfig, IdentitySelf
+	default:
+		return fmt.Errorf("ask for a token of ServiceAccount %s/%s: %w", e.Namespaces[0], TenantServiceAccount, err)
+	}
+	if e.Tenant, err = kubernetes.NewForConfig(e.TenantConfig); err != nil {
+		return fmt.Errorf("make the tenant's client: %w", err)
+	}
+	if e.tenantDynamic, err = dynamic.NewForConfig(e.TenantConfig); err != nil {
+		return fmt.Errorf("make the tenant's dynamic client: %w", err)
+	}
+	return nil
+}
+
+func (e *Env) prepare(config *rest.Config, c Config, who string) *rest.Config {
+	config.QPS, config.Burst = c.QPS, c.Burst
+	// The run ID in the user agent lets a site find our requests in its audit log.
+	config.UserAgent = fmt.Sprintf("bvc/%s (%s; run %s)", c.Version, who, c.RunID)
+	// A warning header is the API server's text for people at a terminal.
+	config.WarningHandler = rest.NoWarnings{}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, e.requests} })
+	return config
+}
+
+// APIRequests is the number of requests sent so far.
+func (e *Env) APIRequests() int64 { return e.requests.Load() }
+
+type counting struct {
+	next  http.RoundTripper
+	count *atomic.Int64
+}
+
+func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.count.Add(1)
+	return c.next.RoundTrip(r)
+}
+
+// For returns the environment of one probe: the same, with the probe's name on
+// the objects it makes.
+func (e *Env) For(probe string) *Env {
+	own := *e
+	own.probe = probe
+	return &own
+}
+
+// Labels are the labels of an object of this run, with more added.
+func (e *Env) Labels(more map[string]string) map[string]string {
+	labels := map[string]string{LabelRun: e.RunID, LabelManagedBy: ManagedBy, LabelProbe: e.probe}
+	for k, v := range more {
+		labels[k] = v
+	}
+	return labels
+}

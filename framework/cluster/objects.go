@@ -1,0 +1,76 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Resources that probes make in tenant namespaces. Cleanup looks through all
+// of them, whatever a run registered: a killed run registered nothing.
+var (
+	Pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	Secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
+)
+
+// Resources lists the resources that probes may make, in the order in which
+// they are removed: what runs first.
+func Resources() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{Pods, NetworkPolicies, Secrets}
+}
+
+// CreatePod creates the pod as tenant. Its removal is registered before the
+// request is sent: an answer that is lost must not leave a pod behind.
+func (e *Env) CreatePod(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+	e.adopt(Pods, &pod.ObjectMeta)
+	return e.Tenant.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+}
+
+// CreateNetworkPolicy creates the policy as tenant and registers its removal.
+func (e *Env) CreateNetworkPolicy(ctx context.Context, p *networkingv1.NetworkPolicy) (*networkingv1.NetworkPolicy, error) {
+	e.adopt(NetworkPolicies, &p.ObjectMeta)
+	return e.Tenant.NetworkingV1().NetworkPolicies(p.Namespace).Create(ctx, p, metav1.CreateOptions{})
+}
+
+// CreateSecret creates the Secret through the given client, which acts as
+// tenant against one API server, and registers its removal.
+func (e *Env) CreateSecret(ctx context.Context, through kubernetes.Interface, s *corev1.Secret) (*corev1.Secret, error) {
+	e.adopt(Secrets, &s.ObjectMeta)
+	return through.CoreV1().Secrets(s.Namespace).Create(ctx, s, metav1.CreateOptions{})
+}
+
+// DeletePod deletes a pod of the run at once and does not wait.
+func (e *Env) DeletePod(ctx context.Context, pod *corev1.Pod) error {
+	now := int64(0)
+	err := e.Tenant.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+		GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(pod.UID)),
+	})
+	if err != nil {
+		return fmt.Errorf("delete pod %s: %w", pod.Name, err)
+	}
+	return nil
+}
+
+// DeleteAll deletes every object of this probe of the given resource in the
+// tenant namespaces and does not wait.
+func (e *Env) DeleteAll(ctx context.Context, resource schema.GroupVersionResource) error {
+	for _, ns := range e.Namespaces {
+		err := e.tenantDynamic.Resource(resource).Namespace(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)},
+			metav1.ListOptions{LabelSelector: LabelRun + "=" + e.RunID + "," + LabelProbe + "=" + e.probe})
+		if err != nil {
+			return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
+		}
+	}
+	return nil
+}
+
+func (e *Env) adopt(resource schema.GroupVersionResource, meta *metav1.ObjectMeta) {
+	meta.Labels = e.Labels(meta.Labels)
+	e.owned.add(resource, meta.Namespace)
+}

@@ -1,0 +1,4 @@
+// Command bvc is the one binary: command line, Sonobuoy plugin and probe agent.
+package main
+
+func main() {}
