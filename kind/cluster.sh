@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# cluster.sh up PROFILE [K8S_VERSION]   makes the cluster bvc-PROFILE, or keeps the one that fits; prints its kubeconfig
+# cluster.sh down [PROFILE]             removes it, or all of them
+# NODE_IMAGE names a published node image to use instead of our own.
+set -o errexit -o nounset -o pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+node="$here/node"
+. "$here/cache.sh"
+. "$here/node/programs.sh"
+
+profiles() { (cd "$here/profiles" && printf '%s\n' *); }
+build_kind() { go_build "$here/tools" sigs.k8s.io/kind "$1/kind"; }
+kind() { "$(artefact kind build_kind "$here/tools")/kind" --quiet "$@"; }
+nodes() { docker ps --all --quiet --filter "label=io.x-k8s.kind.cluster=$cluster" "$@"; }
+kubectl() { docker exec --interactive "$cluster-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+
+choose() {
+	profile="$1"
+	if [ -z "$profile" ] || [ ! -f "$here/profiles/$profile/kind.yaml" ]; then usage "PROFILE=$profile is not known; choose one of: $(profiles | xargs)"; fi
+	cluster="bvc-$profile"
+	state="$BVC_CACHE/clusters/$cluster"
+	export CLUSTER="$cluster" STATE="$state"
+	mkdir -p "$BVC_CACHE/clusters"
+	exec {lock}>"$BVC_CACHE/clusters/.$cluster.lock"
+	flock "$lock"
+}
+
+remove() {
+	[ -z "$(nodes)" ] || kind delete cluster --name "$cluster" --kubeconfig /dev/null >&2
+	rm -rf "$state"
+}
+
+# network runs what a profile has to do from outside, on a new cluster and after a restart of the nodes.
+network() { if [ -x "$here/profiles/$profile/network.sh" ]; then "$here/profiles/$profile/network.sh"; fi; }
+
+# ready TIMEOUT: every node, and what every pod needs.
+ready() {
+	kubectl wait node --all --for condition=Ready --timeout "$1" >/dev/null &&
+		kubectl --namespace kube-system rollout status daemonset --selector k8s-app --timeout "$1" >/dev/null &&
+		kubectl --namespace kube-system rollout status deployment/coredns --timeout "$1" >/dev/null &&
+		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout "$1" >/dev/null
+}
+
+# usable: the cluster is the one that is wanted, and serves.
+usable() {
+	[ "$(cat "$state/definition" 2>/dev/null)" = "$definition" ] || return 1
+	[ "$(nodes | wc -l)" = "$(wc -l <"$state/nodes")" ] || return 1
+	if [ "$(nodes --filter status=running | wc -l)" != "$(wc -l <"$state/nodes")" ]; then
+		# In the order of their addresses, so that each gets its own again.
+		say "$cluster is stopped: starting it"
+		xargs -n 1 docker start <"$state/nodes" >/dev/null || return 1
+	fi
+	for _ in $(seq 60); do
+		if kubectl get --raw /readyz --request-timeout 5s >/dev/null 2>&1; then
+			network && ready 60s
+			return
+		fi
+		sleep 1
+	done
+	return 1
+}
+
+create() {
+	mkdir -p "$state"
+	if [ -x "$here/profiles/$profile/prepare.sh" ]; then "$here/profiles/$profile/prepare.sh"; fi
+	sed "s|STATE|$state|" "$here/profiles/$profile/kind.yaml" >"$state/kind.yaml"
+
+	say "creating $cluster from $image"
+	kind create cluster --name "$cluster" --image "$image" --config "$state/kind.yaml" --kubeconfig "$state/kubeconfig" >&2
+	nodes | xargs docker inspect --format '{{(index .NetworkSettings.Networks "kind").IPAddress}} {{.Name}}' | sort -V | cut -d/ -f2 >"$state/nodes"
+	if [ -n "${NODE_IMAGE:-}" ]; then complete_published_image; fi
+
+	say "network and storage"
+	network
+	shopt -s nullglob
+	cat "$here"/manifests/*.yaml <(echo ---) "$here/profiles/$profile"/manifests/*.yaml |
+		sed "s|KUBE_ROUTER_IMAGE|$(addon kube-router github.com/cloudnativelabs/kube-router/v2)|; s|LOCAL_PATH_IMAGE|$(addon local-path github.com/rancher/local-path-provisioner local-path-provisioner)|" |
+		kubectl apply --filename - >/dev/null
+	say "waiting until all is ready"
+	ready 180s
+	printf '%s\n' "$definition" >"$state/definition"
+}
+
+# addon MODULE PATH [NAME]: the image that node/addons.sh makes of it.
+addon() { printf 'bvc.invalid/%s:%s' "${3:-$1}" "$(version_of "$node/$1" "$2")"; }
+
+# complete_published_image adds what our own image has and a published one lacks.
+complete_published_image() {
+	local name addons
+	mapfile -t addons < <("$node/addons.sh")
+	for name in $(<"$state/nodes"); do
+		docker save "${addons[@]}" | docker exec --interactive "$name" ctr --namespace k8s.io images import - >/dev/null
+		docker cp "$node/files/etc/containerd/certs.d" "$name:/etc/containerd/"
+	done
+}
+
+case "${1:-}" in
+up)
+	choose "${2:-}"
+	minor="${3:-${K8S_VERSION:-1.36}}"
+	check_minor "$minor"
+	SECONDS=0
+	"$here/engine.sh"
+	image="${NODE_IMAGE:-$("$node/image.sh" "$minor")}"
+	"$here/registry.sh" >/dev/null
+	definition="$(hash_of "=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh")"
+	if usable; then
+		say "$cluster fits and is kept"
+	else
+		remove
+		create
+	fi
+	# The checkout that asks gets a copy of its own.
+	target="$(dirname "$here")/.work/$profile"
+	mkdir -p "$target"
+	install -m 600 "$state/kubeconfig" "$target/kubeconfig"
+	say "$cluster is ready, after $SECONDS s"
+	printf '%s\n' "$target/kubeconfig"
+	;;
+down)
+	# Without an engine there is no cluster.
+	docker info >/dev/null 2>&1 || exit 0
+	for name in ${2:-$(profiles)}; do
+		choose "$name"
+		remove
+		say "$cluster is gone"
+	done
+	;;
+*)
+	usage "usage: cluster.sh up PROFILE [K8S_VERSION] | cluster.sh down [PROFILE]"
+	;;
+esac

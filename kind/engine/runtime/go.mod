@@ -1,0 +1,3 @@
+module bvc.invalid/kind/engine/runtime
+
+go 1.25

@@ -1,0 +1,3 @@
+module bvc.invalid/kind/node/pause
+
+go 1.25
