@@ -1,0 +1,34 @@
+package codec
+
+import (
+	"reflect"
+	"time"
+)
+
+// normalise gives every list that is always written an empty value instead of
+// null, and every time in UTC without a monotonic reading: two values that
+// say the same get the same bytes. v must be addressable. Lists are copied
+// before anything in them is changed, because the caller keeps its own.
+func normalise(v reflect.Value) {
+	switch {
+	case v.Type() == timeType:
+		v.Set(reflect.ValueOf(v.Interface().(time.Time).UTC().Round(0)))
+	case v.Type() == rawType:
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			normalise(v.Field(i))
+		}
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		c := reflect.New(v.Type().Elem())
+		c.Elem().Set(v.Elem())
+		normalise(c.Elem())
+		v.Set(c)
+	case v.Kind() == reflect.Slice:
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(c, v)
+		for i := range c.Len() {
+			normalise(c.Index(i))
+		}
+		v.Set(c)
+	}
+}
