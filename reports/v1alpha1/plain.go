@@ -1,0 +1,40 @@
+package v1alpha1
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// escapes are the terminal sequences that colour text or move a cursor.
+var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])`)
+
+// Plain gives s as one line that any reader may show: without terminal
+// sequences, control and text-direction characters and broken UTF-8, and of at
+// most so many characters, the last of them then "…". Line breaks and tabs
+// become spaces.
+func Plain(s string, most int) string {
+	// A first cut on bytes keeps the work bounded by what is shown.
+	if room := 8*most + 64; len(s) > room {
+		s = s[:room]
+		for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-4):]) && !utf8.RuneStart(s[len(s)-1]) {
+			s = s[:len(s)-1]
+		}
+		s += strings.Repeat("…", most+1)
+	}
+	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), "")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r' || r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\uFEFF' || r == '\uFFFE' || r == '\uFFFF':
+			return -1
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:max(most-1, 0)]) + "…"
+}
