@@ -219,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data[:min(len(data), 3000)])
+		f.Add(data[:min(len(data), 2000)])
 	}
 	for _, s := range []string{
 		"", "a", "- - -", "? a\n: b", "requirements: &a [*a]", "requirements:\n- *x", "%YAML 1.1\n---\nrequirements: !!binary aa==",
