@@ -327,7 +327,7 @@ func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
 		if i == v.items {
 			break
 		}
-		b := badge{"fail", "✕", v1alpha1.T("hielt nicht", "did not hold")}
+		b := badge{"inconclusive", "✕", v1alpha1.T("hielt nicht", "did not hold")}
 		if k.Held {
 			b = badge{"pass", "✓", v1alpha1.T("hielt", "held")}
 		}
@@ -386,7 +386,7 @@ func (v viewer) observation(ref v1alpha1.ObservationRef) seenView {
 	case o.Digest() != ref.SHA256:
 		s.Badge = badge{"fail", "✕", v1alpha1.T("Prüfsumme stimmt nicht mit dem Beleg überein", "digest differs from the evidence")}
 	default:
-		s.Badge = badge{"pass", "✓", v1alpha1.T("Prüfsumme stimmt mit dem Beleg überein", "digest is the evidence's")}
+		s.Badge = badge{"pass", "✓", v1alpha1.T("Prüfsumme stimmt mit dem Beleg überein", "digest matches the evidence")}
 	}
 	s.When = when(o.StartedAt)
 	if o.Problem != nil {
