@@ -3,6 +3,7 @@
 # cluster.sh down [PROFILE]             removes it, or all of them
 # NODE_IMAGE names a published node image to use instead of our own.
 set -o errexit -o nounset -o pipefail
+shopt -s nullglob
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 node="$here/node"
 . "$here/cache.sh"
@@ -10,7 +11,7 @@ node="$here/node"
 
 profiles() { (cd "$here/profiles" && printf '%s\n' *); }
 build_kind() { go_build "$here/tools" sigs.k8s.io/kind "$1/kind"; }
-kind() { "$(artefact kind build_kind "$here/tools")/kind" --quiet "$@"; }
+kind() { "$(artefact kind build_kind "$here/tools")/kind" "$@"; }
 nodes() { docker ps --all --quiet --filter "label=io.x-k8s.kind.cluster=$cluster" "$@"; }
 kubectl() { docker exec --interactive "$cluster-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 
@@ -30,15 +31,31 @@ remove() {
 	rm -rf "$state"
 }
 
-# network runs what a profile has to do from outside, on a new cluster and after a restart of the nodes.
-network() { if [ -x "$here/profiles/$profile/network.sh" ]; then "$here/profiles/$profile/network.sh"; fi; }
+network() { "$here/network.sh" "$cluster" "$(sed -n 's/^ *podSubnet: //p' "$here/profiles/$profile/kind.yaml")"; }
 
-# ready TIMEOUT: every node, and what every pod needs.
-ready() {
-	kubectl wait node --all --for condition=Ready --timeout "$1" >/dev/null &&
-		kubectl --namespace kube-system rollout status daemonset --selector k8s-app --timeout "$1" >/dev/null &&
-		kubectl --namespace kube-system rollout status deployment/coredns --timeout "$1" >/dev/null &&
-		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout "$1" >/dev/null
+# connected: the nodes are ready and Services work on each. kube-proxy has no readiness probe, so it is asked.
+connected() {
+	kubectl wait node --all --for condition=Ready --timeout 120s >/dev/null || return 1
+	local name
+	for name in $(<"$state/nodes"); do
+		# shellcheck disable=SC2016 # for the node's shell
+		docker exec "$name" bash -c 'for _ in $(seq 120); do
+			if { exec 3<>/dev/tcp/127.0.0.1/10256; } 2>/dev/null; then
+				printf "GET /healthz HTTP/1.0\r\n\r\n" >&3
+				read -r line <&3 && [[ "$line" == *" 200 "* ]] && exit
+			fi
+			sleep 0.5
+		done
+		echo "kube-proxy does not serve on $HOSTNAME" >&2
+		exit 1' || return 1
+	done
+}
+
+# complete: what every pod needs is there.
+complete() {
+	kubectl --namespace kube-system rollout status daemonset --selector k8s-app --timeout 120s >/dev/null &&
+		kubectl --namespace kube-system rollout status deployment/coredns --timeout 120s >/dev/null &&
+		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout 120s >/dev/null
 }
 
 # usable: the cluster is the one that is wanted, and serves.
@@ -52,7 +69,7 @@ usable() {
 	fi
 	for _ in $(seq 60); do
 		if kubectl get --raw /readyz --request-timeout 5s >/dev/null 2>&1; then
-			network && ready 60s
+			network && connected && complete
 			return
 		fi
 		sleep 1
@@ -72,12 +89,18 @@ create() {
 
 	say "network and storage"
 	network
-	shopt -s nullglob
-	cat "$here"/manifests/*.yaml <(echo ---) "$here/profiles/$profile"/manifests/*.yaml |
+	connected
+	local manifests=("$here/profiles/$profile"/manifests/*.yaml)
+	# A published image brings the same provisioner.
+	if [ -z "${NODE_IMAGE:-}" ]; then manifests+=("$here"/manifests/*.yaml); fi
+	for manifest in "${manifests[@]}"; do
+		echo ---
+		cat "$manifest"
+	done |
 		sed "s|KUBE_ROUTER_IMAGE|$(addon kube-router github.com/cloudnativelabs/kube-router/v2)|; s|LOCAL_PATH_IMAGE|$(addon local-path github.com/rancher/local-path-provisioner local-path-provisioner)|" |
 		kubectl apply --filename - >/dev/null
 	say "waiting until all is ready"
-	ready 180s
+	complete
 	printf '%s\n' "$definition" >"$state/definition"
 }
 
@@ -103,7 +126,7 @@ up)
 	"$here/engine.sh"
 	image="${NODE_IMAGE:-$("$node/image.sh" "$minor")}"
 	"$here/registry.sh" >/dev/null
-	definition="$(hash_of "=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh")"
+	definition="$(hash_of "=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh")"
 	if usable; then
 		say "$cluster fits and is kept"
 	else

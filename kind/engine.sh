@@ -67,7 +67,17 @@ if ! debian_root; then
 	usage "no container engine answers: install and start Docker (on Debian or Ubuntu, run this as root and it does so itself)"
 fi
 
+# allow_watches: every node watches many files, and the kernel's usual 128 instances end at about four nodes.
+allow_watches() {
+	local limit=/proc/sys/fs/inotify/max_user_instances
+	if [ "$(<"$limit")" -lt 1024 ]; then
+		say "raising fs.inotify.max_user_instances from $(<"$limit") to 1024"
+		echo 1024 >"$limit" || say "not permitted; large clusters may fail"
+	fi
+}
+
 install_missing
+allow_watches
 runtime="$(artefact runtime build_runtime "$here/engine/runtime")/runtime"
 lacking="$("$runtime" missing)"
 exec {engine_lock}>"$BVC_CACHE/.engine.lock"

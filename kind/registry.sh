@@ -4,6 +4,7 @@
 set -o errexit -o nounset -o pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/cache.sh"
+. "$here/node/images.sh"
 address=127.0.0.1:5001
 "$here/engine.sh"
 
@@ -19,7 +20,7 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
 	context="$(mktemp -d)"
 	trap 'rm -rf "$context"' EXIT
 	cp "$registry/registry" "$here/registry/config.yml" "$here/registry/Dockerfile" "$context"
-	DOCKER_BUILDKIT=0 docker build --quiet --tag "$image" "$context" >/dev/null
+	build_image "$image" "$context"
 fi
 # kind would make it with its first cluster; the registry may come first.
 docker network inspect kind >/dev/null 2>&1 || docker network create kind >/dev/null

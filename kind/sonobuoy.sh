@@ -4,6 +4,7 @@
 set -o errexit -o nounset -o pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/cache.sh"
+. "$here/node/images.sh"
 version="$(version_of "$here/sonobuoy" github.com/vmware-tanzu/sonobuoy)"
 
 # Its own default for the version lags behind its release.
@@ -15,7 +16,7 @@ sonobuoy="$(artefact "sonobuoy-$version" build_sonobuoy "$here/sonobuoy")"
 registry="$("$here/registry.sh")"
 
 image="$registry/sonobuoy:$version"
-DOCKER_BUILDKIT=0 docker build --quiet --tag "$image" --file "$here/sonobuoy/Dockerfile" "$sonobuoy" >/dev/null
+build_image "$image" "$sonobuoy" --file "$here/sonobuoy/Dockerfile"
 docker push --quiet "$image" >&2
 digest="$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | sed -n "s|^$registry/sonobuoy@||p")"
 printf '%s\n%s\n' "$sonobuoy/sonobuoy" "bvc-registry:5000/sonobuoy@$digest"

@@ -59,15 +59,17 @@ for unit in systemd-udevd.service systemd-logind.service console-getty.service g
 	apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-tmpfiles-clean.timer; do
 	ln -s /dev/null "$work/etc/systemd/system/$unit"
 done
-# kind would install a deprecated class without this file; the profiles bring their own.
-printf '# Storage is a matter of the profile.\napiVersion: v1\nkind: List\nitems: []\n' >"$work/kind/manifests/default-storage.yaml"
+# kind would install a deprecated class without this file, and wants an object in it; the class comes with the profile.
+printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: local-path-storage}\n' >"$work/kind/manifests/default-storage.yaml"
 
 docker import "$system/rootfs.tar" bvc-rootfs:node >/dev/null
-docker create --name "$container" --interactive --entrypoint /kind/bin/import-images bvc-rootfs:node >/dev/null
+# systemd looks for the variable, and ends on that signal; the image inherits both.
+docker create --name "$container" --env container=docker --stop-signal SIGRTMIN+3 --interactive --entrypoint /kind/bin/import-images bvc-rootfs:node >/dev/null
 tar --create --owner 0 --group 0 --directory "$work" . | docker cp - "$container:/"
 docker save "${control_plane[@]}" "${addons[@]}" | docker start --interactive --attach "$container" >&2
-docker commit --change 'ENTRYPOINT ["/kind/bin/entrypoint"]' --change 'CMD []' --change 'ENV container=docker' --change 'STOPSIGNAL SIGRTMIN+3' "$container" "$image" >/dev/null
+docker commit --change 'ENTRYPOINT ["/kind/bin/entrypoint"]' --change 'CMD []' "$container" "$image" >/dev/null
 # Their content is in the node image now; the names would only confuse on the host.
-docker rmi --no-prune=false "${control_plane[@]}" bvc-rootfs:node >/dev/null
+docker rm "$container" >/dev/null
+docker rmi "${control_plane[@]}" bvc-rootfs:node >/dev/null
 say "node image $image, $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
 printf '%s\n' "$image"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Connects pods by plain routing, with nothing that could filter: an address range per node, a route to every
-# other node's range. Run again after the nodes were restarted: routes do not survive that.
+# network.sh CLUSTER POD_RANGE: connects the pods of all nodes by plain routing, which filters nothing: an address
+# range per node, a route to every other node's range. Run again after nodes were restarted: routes do not survive that.
 set -o errexit -o nounset -o pipefail
+cluster="$1" pods="$2"
 
-pods=10.244.0.0/16 # podSubnet of kind.yaml
-kubectl() { docker exec "$CLUSTER-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+kubectl() { docker exec "$cluster-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 kubectl wait node --all --for 'jsonpath={.spec.podCIDR}' --timeout 60s >/dev/null
 mapfile -t nodes < <(kubectl get nodes --output \
 	jsonpath='{range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address} {.spec.podCIDR}{"\n"}{end}')
@@ -24,12 +24,12 @@ for node in "${nodes[@]}"; do
 			}
 			CNI
 			mv /etc/cni/net.d/.new /etc/cni/net.d/10-pods.conflist
-			rule="POSTROUTING -s $range ! -d $pods -m comment --comment bvc-pods-leave -j MASQUERADE"
-			iptables -t nat -C \$rule 2>/dev/null || iptables -t nat -A \$rule
+			leaving="POSTROUTING --source $range ! --destination $pods --match comment --comment bvc-pods-leave --jump MASQUERADE"
+			iptables --table nat --check \$leaving 2>/dev/null || iptables --table nat --append \$leaving
 		END
 		for other in "${nodes[@]}"; do
 			read -r other_name address other_range <<<"$other"
-			[ "$other_name" = "$name" ] || echo "ip route replace $other_range via $address"
+			if [ "$other_name" != "$name" ]; then echo "ip route replace $other_range via $address"; fi
 		done
 	} | docker exec --interactive "$name" bash -o errexit -o nounset
 done

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The namespace bvc-tenant-a falls back to the cluster's default.
+set -o errexit -o nounset -o pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+. "$here/../steps.sh"
+
+# Refused by Pod Security, and by nothing else.
+refused() { kubectl create --dry-run=server --filename "$here/pod.yaml" 2>&1 | grep 'violates PodSecurity'; }
+
+kubectl label namespace bvc-tenant-a pod-security.kubernetes.io/enforce- >/dev/null
+await 30 "bvc-tenant-a refuses a privileged pod" refused

@@ -1,0 +1,24 @@
+# Sourced by apply.sh and revert.sh of each violation. KUBECONFIG names the cluster's kubeconfig, CLUSTER its name.
+# shellcheck shell=bash
+. "$(dirname "${BASH_SOURCE[0]}")/../cache.sh"
+if [ -z "${KUBECONFIG:-}" ] || [ -z "${CLUSTER:-}" ]; then usage "KUBECONFIG=<file> and CLUSTER=<name, such as bvc-conformant> must be set"; fi
+
+export KUBECONFIG
+# kubectl of the node image: this machine may have none, or an old one.
+kubectl="$("$(dirname "${BASH_SOURCE[0]}")/../binaries.sh" "${K8S_VERSION:-1.36}")/kubectl"
+kubectl() { "$kubectl" "$@"; }
+
+# await SECONDS WHAT COMMAND...: until the command succeeds; says what did not come about.
+await() {
+	local until=$((SECONDS + $1)) what="$2"
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$until" ]; then
+			say "not within the time: $what; the last attempt said:"
+			"$@" >&2 || true
+			return 1
+		fi
+		sleep 0.5
+	done
+	say "$what"
+}
