@@ -265,6 +265,13 @@ func TestWhatIsUnknownLooksBad(t *testing.T) {
 	if page := render(t, r, e, c, Options{}); !strings.Contains(page, "Prüfsumme stimmt nicht") {
 		t.Error("a wrong digest is not said")
 	}
+	r.Suite.CatalogueDigest, r.Run.ID = "sha256:other", "other"
+	page = render(t, r, e, c, Options{})
+	for _, notice := range []string{"mit einem anderen Katalog", "gehören zu verschiedenen Läufen"} {
+		if !strings.Contains(page, notice) {
+			t.Errorf("the page does not say %q", notice)
+		}
+	}
 	r.Results[0].DurationSeconds = math.NaN()
 	r.Results[1].Figures[0].Value = math.Inf(-1)
 	render(t, r, e, c, Options{})

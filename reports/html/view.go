@@ -204,6 +204,14 @@ func newView(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat 
 	if options.Language == English {
 		out.Lang, out.English, out.Title = "en", true, "Test report "+out.SiteName
 	}
+	if report.Suite.CatalogueDigest != cat.Digest {
+		out.Notices = append(out.Notices, v1alpha1.T(
+			"Der Bericht entstand mit einem anderen Katalog als dem, mit dem diese Seite erzeugt wurde. Titel, Aussagen und Zahlen können abweichen.",
+			"The report was made with another catalogue than this page. Titles, statements and figures may differ."))
+	}
+	if report.Run.ID != evidence.RunID {
+		out.Notices = append(out.Notices, v1alpha1.T("Bericht und Belege gehören zu verschiedenen Läufen.", "Report and evidence belong to different runs."))
+	}
 	for i, t := range options.Notices {
 		if i < v.items {
 			out.Notices = append(out.Notices, v.text(t))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -206,7 +207,7 @@ func (c *comparison) references(k v1alpha1.CheckInfo, reported v1alpha1.Result, 
 			c.add(k.ID, field, ref.SHA256, missing)
 		case o.Digest() != ref.SHA256:
 			c.add(k.ID, field, ref.SHA256, o.Digest())
-		case !contains(k.Probes, ref.Probe):
+		case !slices.Contains(k.Probes, ref.Probe):
 			c.add(k.ID, field, ref.SHA256, "the check does not look through this probe")
 		}
 		named[ref.Probe] = true
@@ -219,15 +220,6 @@ func (c *comparison) references(k v1alpha1.CheckInfo, reported v1alpha1.Result, 
 			c.add(k.ID, "observation "+o.Probe, missing, o.Digest())
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // value compares by what would be written, so that an absent and an empty

@@ -17,11 +17,7 @@ var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\
 func Plain(s string, most int) string {
 	// A first cut on bytes keeps the work bounded by what is shown.
 	if room := 8*most + 64; len(s) > room {
-		s = s[:room]
-		for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-4):]) && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
-		}
-		s += strings.Repeat("…", most+1)
+		s = s[:room] + strings.Repeat("…", most+1)
 	}
 	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), "")
 	s = strings.Map(func(r rune) rune {
