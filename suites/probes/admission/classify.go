@@ -1,0 +1,164 @@
+package admission
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// messages are forms of Kubernetes' own answers. A rule of a site may phrase
+// its refusal as it likes; texts only ever take an answer out of Policy, never
+// put one in, so that a phrase that happens to match costs a verdict and never
+// makes one.
+type message struct {
+	form  string
+	class Class
+	cause Cause
+}
+
+// anyStatus holds whatever the status code is.
+func anyStatus() []message {
+	return []message{
+		{"failed calling webhook", Infrastructure, CauseWebhookDown},
+		{"does not support dry run", Infrastructure, CauseDryRun},
+	}
+}
+
+// forbidden holds for 403 only, in this order.
+func forbidden() []message {
+	return []message{
+		{"cannot create resource", Infrastructure, CauseRBAC},
+		{"error looking up service account", Infrastructure, CauseServiceAccount},
+		{"because it is being terminated", Infrastructure, CauseNamespace},
+		{"not yet ready to handle request", Infrastructure, CauseNotReady},
+		{"status unknown for quota", Infrastructure, CauseNotReady},
+		{"exceeded quota", Quota, CauseQuotaExceeded},
+		{"insufficient quota", Quota, CauseQuotaExceeded},
+		{"must specify", Quota, CauseQuotaUnspecified},
+		{" usage per ", Quota, CauseLimitRange},
+		{"limit to request ratio per ", Quota, CauseLimitRange},
+	}
+}
+
+// Classify says what the error of a create request means. The fault's own
+// presence is not its business: nil is Admitted.
+func Classify(err error) Attempt {
+	if err == nil {
+		return Attempt{Class: Admitted, By: ByNobody, HTTPStatus: http.StatusCreated, Cause: CauseNone}
+	}
+	var carrier apierrors.APIStatus
+	if !errors.As(err, &carrier) {
+		return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNoAnswer}
+	}
+	status := carrier.Status()
+	a := Attempt{By: ByNobody, HTTPStatus: int(status.Code)}
+	a.Class, a.Cause = classifyStatus(status)
+	if a.Class == Policy {
+		a.By = refuser(status.Message)
+	}
+	return a
+}
+
+func classifyStatus(s metav1.Status) (Class, Cause) {
+	if m, ok := match(anyStatus(), s.Message); ok {
+		return m.class, m.cause
+	}
+	switch code := int(s.Code); {
+	case code == http.StatusTooManyRequests:
+		return Infrastructure, CauseTooManyRequests
+	case code == http.StatusRequestTimeout, code == http.StatusGatewayTimeout:
+		return Infrastructure, CauseTimeout
+	case code >= http.StatusInternalServerError:
+		return Infrastructure, CauseServerError
+	case code == http.StatusConflict:
+		return Infrastructure, CauseConflict
+	case code == http.StatusUnauthorized:
+		return Infrastructure, CauseUnauthorised
+	case code < http.StatusBadRequest, notKubernetes(s):
+		return Infrastructure, CauseUnexpected
+	case code == http.StatusForbidden:
+		if namespaceTerminating(s) {
+			return Infrastructure, CauseNamespace
+		}
+		if m, ok := match(forbidden(), s.Message); ok {
+			return m.class, m.cause
+		}
+	case code == http.StatusUnprocessableEntity:
+		// A ValidatingAdmissionPolicy answers 422 too, but names the resource
+		// ("pods") where API validation names the kind, and no field.
+		if s.Details != nil && s.Details.Kind == "Pod" && namesField(s.Details.Causes) {
+			return APIValidation, CauseInvalidField
+		}
+	case code == http.StatusNotFound:
+		if refuser(s.Message) == ByOther {
+			return Infrastructure, CauseNamespace
+		}
+	case code != http.StatusBadRequest && refuser(s.Message) == ByOther:
+		// No rule on pods answers 405, 413 or 415 in its own name.
+		return Infrastructure, CauseUnexpected
+	}
+	return Policy, CauseNone
+}
+
+func match(messages []message, text string) (message, bool) {
+	for _, m := range messages {
+		if strings.Contains(text, m.form) {
+			return m, true
+		}
+	}
+	return message{}, false
+}
+
+// notKubernetes reports an answer that client-go could not read as one of an
+// API server: a proxy's page, for instance.
+func notKubernetes(s metav1.Status) bool {
+	if s.Details == nil {
+		return false
+	}
+	for _, c := range s.Details.Causes {
+		if c.Type == metav1.CauseTypeUnexpectedServerResponse {
+			return true
+		}
+	}
+	return false
+}
+
+// namespaceTerminating is how the NamespaceLifecycle plugin marks its answer
+// (k8s.io/api/core/v1.NamespaceTerminatingCause).
+func namespaceTerminating(s metav1.Status) bool {
+	if s.Details == nil {
+		return false
+	}
+	for _, c := range s.Details.Causes {
+		if c.Type == "NamespaceTerminating" {
+			return true
+		}
+	}
+	return false
+}
+
+func namesField(causes []metav1.StatusCause) bool {
+	for _, c := range causes {
+		if c.Field != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func refuser(text string) By {
+	switch {
+	case strings.Contains(text, `admission webhook "`):
+		// First: a webhook may quote the other forms, they never quote it.
+		return ByWebhook
+	case strings.Contains(text, "ValidatingAdmissionPolicy '"):
+		return ByAdmissionPolicy
+	case strings.Contains(text, "violates PodSecurity"):
+		return ByPodSecurity
+	default:
+		return ByOther
+	}
+}
