@@ -144,6 +144,11 @@ func observeServer(ctx context.Context, env *cluster.Env, address string, only b
 	longest := time.Duration(0)
 	for _, dose := range Doses() {
 		w, last, took, trouble := window(ctx, env, t, dose, longest)
+		if trouble == TroubleNone {
+			longest = max(longest, took)
+			s.StorageMetrics, s.DisabledMetrics = last.storageMetrics, last.disabledMetrics
+			s.Windows = append(s.Windows, w)
+		}
 		if deleteErr := env.DeleteAll(ctx, cluster.Secrets); deleteErr != nil && ctx.Err() == nil && trouble == TroubleNone {
 			// The run's cleanup tries again and reports what it can not remove.
 			trouble = TroubleServer
@@ -152,9 +157,6 @@ func observeServer(ctx context.Context, env *cluster.Env, address string, only b
 			s.Trouble = trouble
 			return s, ctx.Err()
 		}
-		longest = max(longest, took)
-		s.StorageMetrics, s.DisabledMetrics = last.storageMetrics, last.disabledMetrics
-		s.Windows = append(s.Windows, w)
 	}
 	return s, ctx.Err()
 }
@@ -335,13 +337,15 @@ func counted(ctx context.Context, t *target, before counts, dose int64) (counts,
 		counts  counts
 		trouble Trouble
 	}
+	begin := time.Now()
 	last, err := wait.For(ctx, countLimit+requestLimit, "the API server to count the requests",
 		func(ctx context.Context) (seen, error) {
 			c, trouble := t.look(ctx)
 			return seen{c, trouble}, nil
 		},
 		func(s seen) (bool, string) {
-			return s.trouble != TroubleNone || s.counts.start != before.start || s.counts.requests-before.requests >= dose, "not yet counted"
+			return s.trouble != TroubleNone || s.counts.start != before.start ||
+				s.counts.requests-before.requests >= dose || time.Since(begin) > countLimit, "not yet counted"
 		})
 	if err != nil && last.trouble == "" {
 		return counts{}, TroubleTimeout
