@@ -43,7 +43,7 @@ type Result string
 
 // Results. Only Echo is proof of a way through; Refused, Reset, Unreachable
 // and TimedOut say that there was none this time; Other says that the client
-// itself could not try, which proves nothing.
+// itself could not try or that somebody else answered, which proves nothing.
 const (
 	Echo        Result = "echo"
 	TimedOut    Result = "timeout"
@@ -78,7 +78,9 @@ type Writer struct {
 }
 
 // NewWriter writes lines with the nonce to w.
-func NewWriter(w io.Writer, nonce string) *Writer { return &Writer{nonce: nonce, enc: json.NewEncoder(w)} }
+func NewWriter(w io.Writer, nonce string) *Writer {
+	return &Writer{nonce: nonce, enc: json.NewEncoder(w)}
+}
 
 // Write writes one line. An error means that nobody reads any more: the agent
 // then has no purpose, and its role ends.
@@ -90,22 +92,35 @@ func (w *Writer) Write(l Line) error {
 }
 
 // Read reads lines with the nonce from a log until it ends, and hands each to
-// each. Lines of other origin are skipped: a log may hold a runtime's own text.
+// each. Lines of other origin are skipped, whatever their length: a log may
+// hold a runtime's own text. A last line without its end is skipped too: the
+// stream broke off, and whoever reads the log again gets it whole.
 func Read(r io.Reader, nonce string, each func(Line)) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 0, maxLine), 64<<10)
-	for s.Scan() {
-		var l Line
-		if json.Unmarshal(s.Bytes(), &l) != nil || l.Nonce != nonce {
+	if nonce == "" {
+		return errors.New("read the agent's log: no nonce to tell its lines by")
+	}
+	buffered := bufio.NewReaderSize(r, readBuffer)
+	for tooLong := false; ; {
+		text, err := buffered.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			tooLong = true
 			continue
+		case errors.Is(err, io.EOF), errors.Is(err, context.Canceled):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the agent's log: %w", err)
 		}
-		each(l)
+		var l Line
+		if !tooLong && json.Unmarshal(text, &l) == nil && l.Nonce == nonce {
+			each(l)
+		}
+		tooLong = false
 	}
-	if err := s.Err(); err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("read the agent's log: %w", err)
-	}
-	return nil
 }
+
+// readBuffer is longer than any line of the agent.
+const readBuffer = 4 << 10
 
 // Serve is the role of a server.
 type Serve struct {
@@ -137,20 +152,39 @@ func (s Serve) Run(ctx context.Context, out io.Writer) error {
 			if ctx.Err() != nil {
 				return w.Write(Line{Event: Stopping})
 			}
-			return fmt.Errorf("accept: %w", err)
+			if !passing(err) {
+				return fmt.Errorf("accept: %w", err)
+			}
+			pause(ctx, acceptPause)
+			continue
 		}
 		go s.greet(c, w)
 	}
 }
 
-// becomeReady opens the port after the delay and accepts whatever comes.
-func becomeReady(ctx context.Context, w *Writer, port int, after time.Duration) {
-	timer := time.NewTimer(after)
+// acceptPause is the time given to open connections to end.
+const acceptPause = 100 * time.Millisecond
+
+// passing reports whether accepting may work again: a peer that gave up or
+// opened too many connections must not end the server.
+func passing(err error) bool {
+	return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return
 	case <-timer.C:
+	}
+}
+
+// becomeReady opens the port after the delay and accepts whatever comes.
+func becomeReady(ctx context.Context, w *Writer, port int, after time.Duration) {
+	pause(ctx, after)
+	if ctx.Err() != nil {
+		return
 	}
 	var listen net.ListenConfig
 	l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
@@ -219,6 +253,12 @@ type Dial struct {
 
 // Run dials until ctx ends.
 func (d Dial) Run(ctx context.Context, out io.Writer) error {
+	if len(strings.Fields(d.Client)) != 1 || strings.TrimSpace(d.Client) != d.Client {
+		return fmt.Errorf("client name %q: want one word, for it is a word of the greeting", d.Client)
+	}
+	if d.Interval <= 0 || d.Timeout <= 0 {
+		return fmt.Errorf("interval %s and timeout %s: want both above zero", d.Interval, d.Timeout)
+	}
 	w := NewWriter(out, d.Nonce)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -275,9 +315,8 @@ func (d Dial) attempt(ctx context.Context, t Target, seq int64) (Result, string)
 	if err == nil && echo == greeting {
 		return Echo, ""
 	}
-	if err == nil || errors.Is(err, io.EOF) {
-		// Somebody answered or closed, but not our server.
-		return Other, "no echo of our greeting"
+	if err == nil {
+		return Other, "an answer that is not our echo"
 	}
 	return classify(err)
 }
@@ -287,9 +326,15 @@ func classify(err error) (Result, string) {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused, ""
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	// A proxy in between accepts the connection and closes it where a packet
+	// filter resets it.
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
 		return Reset, ""
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	// EACCES and EPERM: what "administratively prohibited" in IPv6 and a filter
+	// on the client's own side look like.
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH),
+		errors.Is(err, syscall.EHOSTDOWN), errors.Is(err, syscall.ENETDOWN), errors.Is(err, syscall.ENOPROTOOPT),
+		errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return Unreachable, ""
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return TimedOut, ""

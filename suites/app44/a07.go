@@ -1,0 +1,324 @@
+package app44
+
+import (
+	"fmt"
+	"strings"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/reachability"
+)
+
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A7/network-policy-enforced",
+	Title: v1alpha1.T(
+		"NetworkPolicies wirken auf jedem Node, auf demselben und zwischen verschiedenen",
+		"NetworkPolicies take effect on every node, on the same one and between different ones"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+		// Where a policy does not take effect, no isolation by policies does.
+		{Statement: "SOUVAP.7.3.3.4.5-UA.1", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.8.2-UA.1", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.11-UA.3", Decides: v1alpha1.Part},
+	},
+}, reachability.Probe, judgePolicyEnforced))
+
+// minAttempts is how many attempts say something, blocked or echoed.
+const minAttempts = 5
+
+// minWindow is the shortest closed window in seconds.
+const minWindow = 10
+
+// place is one direction of measurement: a server and whether its clients run
+// on the same node or on all others.
+type place struct {
+	server int
+	same   bool
+}
+
+func (p place) text() v1alpha1.Text {
+	if p.same {
+		return v1alpha1.T(fmt.Sprintf("Server auf Worker %d, Client auf demselben Node", p.server),
+			fmt.Sprintf("server on worker %d, client on the same node", p.server))
+	}
+	return v1alpha1.T(fmt.Sprintf("Server auf Worker %d, Client auf einem anderen Node", p.server),
+		fmt.Sprintf("server on worker %d, client on another node", p.server))
+}
+
+func placeOf(p reachability.Pair) place { return place{p.Server, p.Server == p.Client} }
+
+// places of all nodes, in a fixed order.
+func places(nodes int) []place {
+	var out []place
+	for s := 1; s <= nodes; s++ {
+		out = append(out, place{s, true})
+		if nodes > 1 {
+			out = append(out, place{s, false})
+		}
+	}
+	return out
+}
+
+func judgePolicyEnforced(o reachability.Observation) check.Verdict {
+	v := check.Verdict{Controls: controlsOf(o)}
+	closed := phaseOf(o, reachability.Closed)
+	leaks := map[place]leak{}
+	if closed != nil {
+		v.Attempts = fewestAttempts(closed.Pairs)
+		v.Figures = []v1alpha1.Figure{
+			{Name: v1alpha1.T("Gemessene Nodes", "Measured nodes"), Value: float64(o.MeasuredNodes), Unit: "1"},
+			{Name: v1alpha1.T("Zeit, bis alle Pfade der geänderten Policy folgten (oder Ende des Wartens)", "Time until all paths followed the changed policy (or end of waiting)"), Value: closed.SettleSeconds, Unit: "s"},
+		}
+		leaks = leaksOf(*closed)
+	}
+	if len(leaks) > 0 {
+		// Policies add up, so a foreign one that lets the client in explains the
+		// way through; only without any is it the network's fault.
+		if o.OtherOpenings != 0 {
+			return inconclusive(v, v1alpha1.T(
+				"Trotz Sperre war ein Server erreichbar, doch im Namespace kann eine weitere NetworkPolicy den Weg öffnen (oder dies war nicht feststellbar).",
+				"A server was reachable although closed, but another NetworkPolicy in the namespace may open the way (or that could not be told)."))
+		}
+		v.Outcome, v.Findings = v1alpha1.Fail, findingsOf(o, leaks)
+		return v
+	}
+	if o.Trouble != cluster.NoTrouble {
+		return inconclusive(v, v1alpha1.T("Die Pods der Sonde liefen nicht: "+string(o.Trouble)+".", "The probe's pods did not run: "+string(o.Trouble)+"."))
+	}
+	for _, c := range v.Controls {
+		if !c.Held {
+			return inconclusive(v, v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+")."))
+		}
+	}
+	if o.MeasuredNodes < 2 {
+		return inconclusive(v, v1alpha1.T(
+			"Nur ein Node nimmt Pods auf; ob NetworkPolicies zwischen Nodes wirken, war nicht zu beobachten.",
+			"Only one node takes pods; whether NetworkPolicies take effect between nodes could not be observed."))
+	}
+	v.Outcome = v1alpha1.Pass
+	v.Reason = v1alpha1.T(
+		fmt.Sprintf("Auf %d von %d Nodes sperrte und öffnete die NetworkPolicy jeden Pfad, auf demselben Node und zwischen Nodes; je gesperrtem Pfad mindestens %d Versuche, keiner kam an.", o.MeasuredNodes, o.SchedulableNodes, v.Attempts),
+		fmt.Sprintf("On %d of %d nodes the NetworkPolicy closed and opened every path, on the same node and between nodes; at least %d attempts on each closed path, none arrived.", o.MeasuredNodes, o.SchedulableNodes, v.Attempts))
+	return v
+}
+
+func inconclusive(v check.Verdict, reason v1alpha1.Text) check.Verdict {
+	v.Outcome, v.Reason, v.Findings = v1alpha1.Inconclusive, reason, nil
+	return v
+}
+
+// leak counts what came through where nothing should.
+type leak struct{ attempts, echoed, seen int }
+
+// leaksOf adds up, for each place, what the shut-out clients got through.
+func leaksOf(closed reachability.Phase) map[place]leak {
+	leaks := map[place]leak{}
+	if !closed.PolicyAccepted {
+		return leaks
+	}
+	sums := map[place]leak{}
+	for _, p := range closed.Pairs {
+		if p.Role != reachability.Client {
+			continue
+		}
+		l := sums[placeOf(p)]
+		l.attempts, l.echoed, l.seen = l.attempts+p.Attempts, l.echoed+p.Echoed, l.seen+p.SeenByServer
+		sums[placeOf(p)] = l
+	}
+	for place, l := range sums {
+		if l.echoed > 0 || l.seen > 0 {
+			leaks[place] = l
+		}
+	}
+	return leaks
+}
+
+func findingsOf(o reachability.Observation, leaks map[place]leak) []v1alpha1.Finding {
+	all := places(o.MeasuredNodes)
+	var findings []v1alpha1.Finding
+	if len(leaks) == len(all) {
+		var sum leak
+		for _, l := range leaks {
+			sum.attempts, sum.echoed, sum.seen = sum.attempts+l.attempts, sum.echoed+l.echoed, sum.seen+l.seen
+		}
+		return []v1alpha1.Finding{finding(sum, v1alpha1.T(
+			"auf jedem gemessenen Node, auf demselben Node und zwischen Nodes", "on every measured node, on the same node and between nodes"),
+			"probe servers on all measured workers")}
+	}
+	for _, place := range all {
+		if l, there := leaks[place]; there {
+			findings = append(findings, finding(l, place.text(), fmt.Sprintf("probe server on worker %d", place.server)))
+		}
+	}
+	if len(findings) == 0 { // places beyond the measured nodes: a broken observation
+		for place, l := range leaks {
+			findings = append(findings, finding(l, place.text(), fmt.Sprintf("probe server on worker %d", place.server)))
+			break
+		}
+	}
+	return findings
+}
+
+func finding(l leak, where v1alpha1.Text, object string) v1alpha1.Finding {
+	return v1alpha1.Finding{
+		Required: v1alpha1.T(
+			"Eine NetworkPolicy, die einen Client nicht zulässt, sperrt ihn vom Server aus.",
+			"A NetworkPolicy that does not let a client in shuts it out from the server."),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("Abweichung (%s): Von %d Versuchen des ausgesperrten Clients wurden %d beantwortet, %d erreichten den Server.", where.De, l.attempts, l.echoed, l.seen),
+			fmt.Sprintf("Deviation (%s): of %d attempts of the client that was shut out %d were answered and %d reached the server.", where.En, l.attempts, l.echoed, l.seen)),
+		Object: object,
+		Remedy: v1alpha1.T(
+			"Ein CNI-Plugin einsetzen, das NetworkPolicies auf allen Nodes durchsetzt; auf betroffenen Nodes den Policy-Agenten des CNI prüfen. Übergeordnete Regeln, die Zugriffe freigeben (AdminNetworkPolicy, eigene Ressourcen des CNI), prüfen.",
+			"Use a CNI plugin that enforces NetworkPolicies on all nodes; on the nodes concerned look at the CNI's policy agent. Look at overriding rules that grant access (AdminNetworkPolicy, the CNI's own resources)."),
+	}
+}
+
+func phaseOf(o reachability.Observation, name reachability.PhaseName) *reachability.Phase {
+	for i := range o.Phases {
+		if o.Phases[i].Name == name {
+			return &o.Phases[i]
+		}
+	}
+	return nil
+}
+
+func fewestAttempts(pairs []reachability.Pair) int {
+	fewest := -1
+	for _, p := range pairs {
+		if p.Role == reachability.Client && (fewest < 0 || p.Attempts < fewest) {
+			fewest = p.Attempts
+		}
+	}
+	return max(fewest, 0)
+}
+
+// controlsOf gives what must hold for silence in the closed window to mean a
+// block. Each control demands its pairs by name, so that a pair that is not in
+// the observation is a control that did not hold.
+func controlsOf(o reachability.Observation) []v1alpha1.Control {
+	both := []reachability.Role{reachability.Client, reachability.Allowed}
+	complete := func(p reachability.Pair) string {
+		switch {
+		case p.Attempts < minAttempts || p.Attempts != p.Echoed+p.Timeout+p.Refused+p.Reset+p.Unreachable+p.Other:
+			return "attempts"
+		case p.Missing != 0:
+			return "missing"
+		}
+		return ""
+	}
+	open := func(p reachability.Pair) string {
+		switch {
+		case complete(p) != "":
+			return complete(p)
+		case p.LastEchoed < minAttempts || p.LastEchoed > p.Echoed:
+			return "echo"
+		case !p.ServerLogComplete || p.SeenByServer < p.Echoed:
+			return "log"
+		}
+		return ""
+	}
+	return []v1alpha1.Control{
+		nodesControl(o),
+		control(o, reachability.OpenBefore, both, 0, v1alpha1.T("Vor der Sperre steht jeder Pfad offen", "Before the block every path is open"), open),
+		control(o, reachability.Closed, []reachability.Role{reachability.Allowed}, minWindow,
+			v1alpha1.T("Während der Sperre erreicht der zugelassene Client jeden Server", "During the block the allowed client reaches every server"), open),
+		control(o, reachability.Closed, []reachability.Role{reachability.Client}, minWindow,
+			v1alpha1.T("Während der Sperre versucht es der ausgesperrte Client weiter", "During the block the shut-out client goes on trying"),
+			func(p reachability.Pair) string {
+				switch {
+				case complete(p) != "":
+					return complete(p)
+				case p.Other != 0:
+					return "other"
+				case !p.ServerLogComplete:
+					return "log"
+				}
+				return ""
+			}),
+		control(o, reachability.OpenAgain, both, 0, v1alpha1.T("Nach der Sperre steht jeder Pfad wieder offen", "After the block every path is open again"), open),
+	}
+}
+
+// faultTexts says what a pair lacks.
+func faultTexts(fault string) v1alpha1.Text {
+	switch fault {
+	case "attempts":
+		return v1alpha1.T("zu wenige Versuche", "too few attempts")
+	case "missing":
+		return v1alpha1.T("Lücke im Protokoll des Clients", "gap in the client's log")
+	case "echo":
+		return v1alpha1.T("keine stetigen Antworten", "no steady answers")
+	case "other":
+		return v1alpha1.T("der Client konnte es nicht versuchen", "the client could not try")
+	case "log":
+		return v1alpha1.T("Protokoll des Servers unvollständig", "server's log not complete")
+	default:
+		return v1alpha1.T("nicht beobachtet", "not observed")
+	}
+}
+
+func nodesControl(o reachability.Observation) v1alpha1.Control {
+	return v1alpha1.Control{
+		Name: v1alpha1.T("Alle ausgewählten Nodes wurden gemessen", "All selected nodes were measured"),
+		Held: o.MeasuredNodes > 0 && o.MeasuredNodes == min(o.SchedulableNodes, cluster.NodeLimit),
+		Detail: v1alpha1.T(fmt.Sprintf("%d gemessen, %d nehmen Pods auf, höchstens %d werden gemessen", o.MeasuredNodes, o.SchedulableNodes, cluster.NodeLimit),
+			fmt.Sprintf("%d measured, %d take pods, at most %d are measured", o.MeasuredNodes, o.SchedulableNodes, cluster.NodeLimit)),
+	}
+}
+
+// control demands of every pair of the roles in the phase that fault finds
+// none, and that the window was long enough.
+func control(o reachability.Observation, name reachability.PhaseName, roles []reachability.Role, window float64,
+	title v1alpha1.Text, fault func(reachability.Pair) string) v1alpha1.Control {
+	c := v1alpha1.Control{Name: title}
+	phase := phaseOf(o, name)
+	if phase == nil || !phase.PolicyAccepted || o.MeasuredNodes < 1 {
+		c.Detail = v1alpha1.T("die Phase wurde nicht beobachtet", "the phase was not observed")
+		return c
+	}
+	if phase.WindowSeconds < window {
+		c.Detail = v1alpha1.T(fmt.Sprintf("das Fenster dauerte nur %.1f s", phase.WindowSeconds), fmt.Sprintf("the window lasted only %.1f s", phase.WindowSeconds))
+		return c
+	}
+	type key struct {
+		server, client int
+		role           reachability.Role
+	}
+	pairs := map[key]reachability.Pair{}
+	for _, p := range phase.Pairs {
+		pairs[key{p.Server, p.Client, p.Role}] = p
+	}
+	total, held := 0, 0
+	var de, en []string
+	for s := 1; s <= o.MeasuredNodes; s++ {
+		for client := 1; client <= o.MeasuredNodes; client++ {
+			for _, role := range roles {
+				total++
+				f := "absent"
+				if p, there := pairs[key{s, client, role}]; there {
+					f = fault(p)
+				}
+				if f == "" {
+					held++
+					continue
+				}
+				if len(de) < 3 {
+					t := faultTexts(f)
+					de = append(de, fmt.Sprintf("%s von Worker %d zu Worker %d: %s", role, client, s, t.De))
+					en = append(en, fmt.Sprintf("%s from worker %d to worker %d: %s", role, client, s, t.En))
+				}
+			}
+		}
+	}
+	c.Held = total > 0 && held == total
+	c.Detail = v1alpha1.T(fmt.Sprintf("%d von %d Pfaden", held, total), fmt.Sprintf("%d of %d paths", held, total))
+	if !c.Held {
+		c.Detail.De += "; " + strings.Join(de, "; ")
+		c.Detail.En += "; " + strings.Join(en, "; ")
+	}
+	return c
+}
