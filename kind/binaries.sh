@@ -5,7 +5,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 node="$here/node"
 . "$here/cache.sh"
 . "$here/node/programs.sh"
-minor="${1:-1.36}"
+minor="${1:-$default_minor}"
 check_minor "$minor"
 
 kubernetes="$(kubernetes)"

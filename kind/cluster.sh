@@ -120,7 +120,7 @@ complete_published_image() {
 case "${1:-}" in
 up)
 	choose "${2:-}"
-	minor="${3:-${K8S_VERSION:-1.36}}"
+	minor="${3:-${K8S_VERSION:-$default_minor}}"
 	check_minor "$minor"
 	SECONDS=0
 	"$here/engine.sh"

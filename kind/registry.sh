@@ -11,7 +11,7 @@ address=127.0.0.1:5001
 # shellcheck disable=SC2317 # artefact calls it
 build_registry() { go_build "$here/registry" github.com/distribution/distribution/v3/cmd/registry "$1/registry"; }
 registry="$(artefact registry build_registry "$here/registry")"
-image="bvc-registry:$(hash_of "=$registry" "$here/registry")"
+image="bvc-registry:$(hash_of "=${registry##*/}" "$here/registry")"
 
 exec {lock}>"$BVC_CACHE/.registry.lock"
 flock "$lock"

@@ -6,7 +6,7 @@ node="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$node/programs.sh"
 . "$node/rootfs.sh"
 . "$node/images.sh"
-minor="${1:-1.36}"
+minor="${1:-$default_minor}"
 check_minor "$minor"
 "$node/../engine.sh"
 
@@ -15,7 +15,8 @@ etcd="$(etcd)"
 coredns="$(program coredns "$node/coredns" build_coredns)"
 pause="$(program pause "$node/pause" build_pause)"
 system="$(rootfs node)"
-parts=("=$kubernetes $etcd $coredns $pause $system $(rootfs base)" "$node/files" "$node/image.sh" "$node/images.sh" "$node/addons.sh"
+# The entries' own names tell their content, wherever the cache lies.
+parts=("=${kubernetes##*/} ${etcd##*/} ${coredns##*/} ${pause##*/} ${system##*/} $(basename "$(rootfs base)")" "$node/files" "$node/image.sh" "$node/images.sh" "$node/addons.sh"
 	"$node/kube-router" "$node/local-path")
 image="bvc-node:$minor-$(hash_of "${parts[@]}")"
 

@@ -1,7 +1,7 @@
 # Sourced by the scripts that need one: every program is built from a module here that pins what goes into it.
 # shellcheck shell=bash
 # One function per artefact (see artefact in ../cache.sh); $node is this folder, $minor the Kubernetes minor.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2034
 
 build_etcd() { go_build "$node/etcd" go.etcd.io/etcd/server/v3 "$1/etcd"; }
 build_coredns() { go_build "$node/coredns" . "$1/coredns"; }
@@ -12,11 +12,12 @@ build_kube_router() {
 }
 build_local_path() { go_build "$node/local-path" github.com/rancher/local-path-provisioner "$1/local-path-provisioner"; }
 
+default_minor=1.36
 kubernetes_minors() { (cd "$node/kubernetes" && printf '%s\n' *) | sort -V; }
 
 # check_minor MINOR: ends the script unless there is a module for it.
 check_minor() {
-	[ -d "$node/kubernetes/$1" ] || usage "K8S_VERSION=$1 is not known; choose one of: $(kubernetes_minors | xargs)"
+	kubernetes_minors | grep --quiet --line-regexp --fixed-strings -- "$1" || usage "K8S_VERSION=$1 is not known; choose one of: $(kubernetes_minors | xargs)"
 }
 
 kubernetes_version() { version_of "$node/kubernetes/$1" k8s.io/kubernetes; }

@@ -5,7 +5,7 @@ if [ -z "${KUBECONFIG:-}" ] || [ -z "${CLUSTER:-}" ]; then usage "KUBECONFIG=<fi
 
 export KUBECONFIG
 # kubectl of the node image: this machine may have none, or an old one.
-kubectl="$("$(dirname "${BASH_SOURCE[0]}")/../binaries.sh" "${K8S_VERSION:-1.36}")/kubectl"
+kubectl="$("$(dirname "${BASH_SOURCE[0]}")/../binaries.sh")/kubectl"
 kubectl() { "$kubectl" "$@"; }
 
 # await SECONDS WHAT COMMAND...: until the command succeeds; says what did not come about.

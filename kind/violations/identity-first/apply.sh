@@ -5,5 +5,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 . "$here/restart.sh"
 
-edit -e '/^  - identity: {}$/d' -e 's/^  providers:$/&\n  - identity: {}/'
+identity first
 reread "the API server writes Secrets in clear"

@@ -5,6 +5,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 . "$here/restart.sh"
 
-# shellcheck disable=SC2016 # sed's $ is the last line
-edit -e '/^  - identity: {}$/d' -e '$a\  - identity: {}'
+identity last
 reread "the API server encrypts Secrets"

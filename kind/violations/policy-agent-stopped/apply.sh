@@ -7,11 +7,14 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 worker="$CLUSTER-worker2"
 
 agents() { kubectl --namespace kube-system get pods --selector k8s-app=kube-router --field-selector "spec.nodeName=$worker" --output name; }
-gone() { [ -z "$(agents)" ]; }
+gone() {
+	local left
+	left="$(agents)" && [ -z "$left" ]
+}
 # Rules in built-in chains first, then kube-router's own chains; kube-proxy writes to the same tables, so all else stays.
 unfilter() {
 	docker exec --interactive "$worker" bash -o errexit -o nounset -o pipefail <<-'END'
-		rules="$(iptables-save --table filter)"
+		rules="$(iptables-save --table filter 2>/dev/null)"
 		own='KUBE-(ROUTER|POD-FW|NWPLCY)[^ ]*'
 		{
 			echo '*filter'
@@ -22,7 +25,10 @@ unfilter() {
 		} | iptables-restore --noflush
 	END
 }
-unfiltered() { ! docker exec "$worker" iptables-save --table filter | grep -E 'KUBE-(ROUTER|POD-FW|NWPLCY)'; }
+unfiltered() {
+	local rules
+	rules="$(docker exec "$worker" iptables-save --table filter)" && ! grep -E 'KUBE-(ROUTER|POD-FW|NWPLCY)' <<<"$rules"
+}
 
 kubectl --namespace kube-system patch daemonset kube-router --type merge --patch '{"spec": {"template": {"spec": {"affinity": {"nodeAffinity": {
 	"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
