@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# An image that no node has: bvc's with one fresh layer on top. Each call makes another one, prints its reference as
+# the clusters name it, and keeps it in .work/cold-image.
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. kind/cache.sh
+. kind/node/images.sh
+. ci/push.sh
+
+[ -s .work/image ] || usage "there is no image of bvc yet: run make image first"
+registry="$(kind/registry.sh)"
+context="$(mktemp -d)"
+trap 'rm -rf "$context"' EXIT
+head -c 4096 /dev/urandom >"$context/fresh"
+printf 'FROM %s/bvc:devel\nCOPY fresh /fresh\n' "$registry" >"$context/Dockerfile"
+tag="bvc-cold:$(sha256sum "$context/fresh" | cut -c1-16)"
+build_image "$registry/$tag" "$context"
+push "$registry" "$tag" >.work/cold-image.new
+mv .work/cold-image.new .work/cold-image
+docker rmi "$registry/$tag" >/dev/null
+cat .work/cold-image

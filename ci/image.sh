@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds bvc's image, pushes it to the local registry, prints its reference as the clusters name it, and keeps it
+# in .work/image.
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. kind/cache.sh
+. kind/node/images.sh
+. ci/push.sh
+
+registry="$(kind/registry.sh)"
+say "building bin/bvc and its image"
+ci/build.sh
+build_image "$registry/bvc:devel" .
+mkdir -p .work
+push "$registry" bvc:devel >.work/image.new
+mv .work/image.new .work/image
+cat .work/image

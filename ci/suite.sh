@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# suite.sh PROFILE FOLDER [OPTION...]: brings up the cluster, puts our image beside it, runs the suite through Sonobuoy
+# with the options of `bvc run`, and leaves the report in FOLDER. Ends with the exit code of `bvc run`.
+set -o errexit -o nounset -o pipefail
+[ $# -ge 2 ] || { echo "usage: suite.sh PROFILE FOLDER [OPTION OF bvc run...]" >&2; exit 3; }
+profile="$1" folder="$2"
+shift 2
+mkdir -p "$folder"
+folder="$(cd "$folder" && pwd)"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. kind/cache.sh
+
+kubeconfig="$(kind/cluster.sh up "$profile")"
+# A test that runs the suite on several clusters builds once.
+image="${BVC_IMAGE:-$(ci/image.sh)}"
+{ read -r _ && read -r sonobuoy; } < <(kind/sonobuoy.sh)
+cold="$(ci/cold-image.sh)"
+kubectl="$(kind/binaries.sh "${K8S_VERSION:-1.36}")/kubectl"
+
+site=".work/$profile/site.yaml"
+cat >"$site" <<END
+apiVersion: conformance.opencode.de/v1alpha1
+kind: Site
+name: kind, Profil $profile
+organisation: bvc
+protectionNeed: normal
+END
+say "$profile: preparing namespaces and rights (plugins/bvc/rbac.yaml)"
+"$kubectl" --kubeconfig "$kubeconfig" apply --filename plugins/bvc/rbac.yaml >&2
+say "$profile: running the suite"
+rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}
+exec bin/bvc run --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \
+	--output "$folder" "$@"

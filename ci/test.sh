@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# test.sh unit|api|clusters...: runs the parts one after the other and says at the end what each package said.
+# A part that fails does not keep the next one from running, so that one run shows all that is wrong.
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. kind/cache.sh
+
+unit() { go test -count=1 ./...; }
+
+api() {
+	BVC_KUBE_BINARIES="$(kind/binaries.sh "${K8S_VERSION:-1.36}")" go test -count=1 -tags apiserver -timeout 10m -v ./ci/apiserver
+}
+
+clusters() {
+	local profile image profiles=()
+	for profile in kind/expected/*.yaml; do
+		profiles+=("$(basename "$profile" .yaml)")
+		kind/cluster.sh up "${profiles[-1]}" >/dev/null
+	done
+	image="$(ci/image.sh)"
+	BVC_IMAGE="$image" BVC_E2E_PROFILES="${profiles[*]}" go test -count=1 -tags e2e -timeout 60m -v ./ci/e2e
+}
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+failed=()
+for part in "$@"; do
+	say "test: $part"
+	# A function in a condition runs without errexit, hence the shell of its own.
+	(set -o errexit; "$part") > >(tee --append "$log") &
+	if ! wait $!; then failed+=("$part"); fi
+done
+say "what the packages said:"
+grep -E '^(ok|FAIL|panic:|---|    ---) ' "$log" || grep -E '^(ok|FAIL)' "$log" || true
+if [ "${#failed[@]}" -gt 0 ]; then
+	say "failed: ${failed[*]}"
+	exit 1
+fi
+say "all passed: $*"
