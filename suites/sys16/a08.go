@@ -81,8 +81,8 @@ func judgeSecretsAtRest(o atrest.Observation) check.Verdict {
 		names := strings.Join(slices.Compact(providers), ", ")
 		v.Outcome = v1alpha1.Pass
 		v.Reason = v1alpha1.T(
-			fmt.Sprintf("Keine Abweichung festgestellt: Jeder der %d API-Server zählte die %d angelegten Secrets als verschlüsselt gespeichert (%s) und keines als im Klartext gespeichert.", o.Listed, totalDose(), names),
-			fmt.Sprintf("No deviation found: each of the %d API servers counted the %d Secrets created as stored encrypted (%s) and none as stored in clear.", o.Listed, totalDose(), names))
+			fmt.Sprintf("Keine Abweichung festgestellt: Alle API-Server (%d) zählten die je %d angelegten Secrets als verschlüsselt gespeichert (%s) und keines als im Klartext gespeichert.", o.Listed, totalDose(), names),
+			fmt.Sprintf("No deviation found: all API servers (%d) counted the %d Secrets created through each as stored encrypted (%s) and none as stored in clear.", o.Listed, totalDose(), names))
 	}
 	return v
 }
