@@ -1,0 +1,332 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vmware-tanzu/sonobuoy/pkg/client"
+	"github.com/vmware-tanzu/sonobuoy/pkg/config"
+	"github.com/vmware-tanzu/sonobuoy/pkg/dynamic"
+	"github.com/vmware-tanzu/sonobuoy/pkg/plugin/aggregation"
+	"github.com/vmware-tanzu/sonobuoy/pkg/plugin/manifest"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/wait"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
+)
+
+const (
+	// pollEvery is how often the run's state is looked at.
+	pollEvery = 2 * time.Second
+	// troubleLimit is how long a pod may be without its image, unschedulable
+	// or gone before the run is given up: long enough for a slow registry,
+	// shorter than Sonobuoy's own five minutes.
+	troubleLimit = 90 * time.Second
+	// retrieveTries of a download whose checksum must match.
+	retrieveTries = 5
+	// maxTarball bounds what is taken from a cluster.
+	maxTarball = 256 << 20
+)
+
+// sonobuoyRun is one run through Sonobuoy.
+type sonobuoyRun struct {
+	options runOptions
+	client  *client.SonobuoyClient
+	kube    kubernetes.Interface
+	line    *line
+	trouble string
+	since   time.Time
+	sawPod  bool
+}
+
+// runSonobuoy starts Sonobuoy, awaits it, fetches the bundle, and removes
+// Sonobuoy's objects and, should the plugin not have done it, the run's.
+func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, err error) {
+	if o.sonobuoyImage == "" {
+		return b, usageError("no Sonobuoy image: name it as the cluster pulls it with --sonobuoy-image, or run with --via direct")
+	}
+	r := &sonobuoyRun{options: o, line: l}
+	if r.kube, err = kubernetes.NewForConfig(o.suite.rest); err != nil {
+		return b, usageError("make a client from the kubeconfig: %w", err)
+	}
+	// Sonobuoy's library logs every step at info, and its aggregator inherits
+	// the level: at info its log names every namespace and resource type.
+	logrus.SetLevel(logrus.WarnLevel)
+	logrus.SetOutput(o.suite.log)
+	helper, err := dynamic.NewAPIHelperFromRESTConfig(o.suite.rest)
+	if err != nil {
+		return b, usageError("reach the cluster: %w", err)
+	}
+	if r.client, err = client.NewSonobuoyClient(o.suite.rest, helper); err != nil {
+		return b, usageError("make Sonobuoy's client: %w", err)
+	}
+	if err := preflightRun(ctx, r.kube, o); err != nil {
+		return b, err
+	}
+	l.set("starting Sonobuoy in namespace %s", o.namespace)
+	// From here on there is something to remove, whatever happens.
+	defer func() {
+		l.set("removing what the run made")
+		if left := r.remove(context.WithoutCancel(ctx)); left != nil && err == nil {
+			err = &exitError{exitInconclusive, fmt.Errorf("the run is over, but objects stay in the cluster: %w\nRemove them with: bvc cleanup", left)}
+		} else if left != nil {
+			err = fmt.Errorf("%w\nObjects stay in the cluster (%v). Remove them with: bvc cleanup", err, left)
+		}
+	}()
+	if err := r.start(); err != nil {
+		return b, usageError("start Sonobuoy: %w", err)
+	}
+	status, err := r.await(ctx)
+	if err != nil {
+		return b, err
+	}
+	l.set("fetching the results")
+	return r.retrieve(ctx, status)
+}
+
+// start generates Sonobuoy's manifests with exactly the rights of design.md
+// and creates them.
+func (r *sonobuoyRun) start() error {
+	plugin, err := r.options.plugin()
+	if err != nil {
+		return err
+	}
+	c := config.New()
+	if err := json.Unmarshal(sonobuoyConfig, c); err != nil {
+		return fmt.Errorf("read sonobuoy.json: %w", err)
+	}
+	c.Namespace, c.WorkerImage, c.ImagePullPolicy = r.options.namespace, r.options.sonobuoyImage, r.options.pullPolicy
+	c.AggregatorPermissions, c.ServiceAccountName, c.ExistingServiceAccount = config.AggregatorPermissionsNamespaceAdmin, aggregatorAccount, true
+	generate := &client.GenConfig{Config: c, EnableRBAC: false, ImagePullPolicy: r.options.pullPolicy, StaticPlugins: []*manifest.Manifest{plugin}, KubeVersion: "unknown"}
+	objects, err := r.client.GenerateManifest(generate)
+	if err != nil {
+		return err
+	}
+	return r.client.RunManifest(&client.RunConfig{GenConfig: *generate}, objects)
+}
+
+// plugin is plugin.yaml with the run's image, site file and flags.
+func (o runOptions) plugin() (*manifest.Manifest, error) {
+	var m manifest.Manifest
+	if err := kuberuntime.DecodeInto(manifest.Decoder, pluginManifest, &m); err != nil {
+		return nil, fmt.Errorf("read plugin.yaml: %w", err)
+	}
+	m.Spec.Image, m.Spec.ImagePullPolicy = o.suite.image, corev1.PullPolicy(o.pullPolicy)
+	m.Spec.Args = append(m.Spec.Args, "--timeout", o.suite.timeout.String(), "--qps", fmt.Sprint(o.suite.qps),
+		"--tenant-namespaces", strings.Join(o.suite.namespaces, ","))
+	if o.suite.filter != "" {
+		m.Spec.Args = append(m.Spec.Args, "--label-filter", o.suite.filter)
+	}
+	if o.suite.coldImage != "" {
+		m.Spec.Args = append(m.Spec.Args, "--cold-image", o.suite.coldImage)
+	}
+	m.ConfigMap = map[string]string{siteFileName: string(o.suite.site.raw)}
+	return &m, nil
+}
+
+// await follows the run until Sonobuoy says complete.
+func (r *sonobuoyRun) await(ctx context.Context) (*aggregation.Status, error) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	var unreadable time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, &exitError{exitInconclusive, errors.New("interrupted before the run was complete; there is no report")}
+		case <-tick.C:
+		}
+		status, err := r.status(ctx)
+		switch {
+		case err == nil:
+			unreadable = time.Time{}
+			if status != nil && status.Status == aggregation.CompleteStatus {
+				return status, nil
+			}
+		case ctx.Err() != nil:
+			continue
+		case !wait.Transient(err):
+			return nil, &exitError{exitInconclusive, fmt.Errorf("read the state of the run: %w", err)}
+		default:
+			if unreadable.IsZero() {
+				unreadable = time.Now()
+			}
+			if time.Since(unreadable) > troubleLimit {
+				return nil, &exitError{exitInconclusive, fmt.Errorf("the cluster has not answered for %s: %w", troubleLimit, err)}
+			}
+			continue
+		}
+		if err := r.pods(ctx); err != nil {
+			return nil, err
+		}
+		r.line.set("%s", progressText(status))
+	}
+}
+
+// status reads Sonobuoy's state from the aggregator's annotation; nil when it
+// is not there yet.
+func (r *sonobuoyRun) status(ctx context.Context) (*aggregation.Status, error) {
+	pod, err := r.kube.CoreV1().Pods(r.options.namespace).Get(ctx, aggregation.DefaultStatusPodName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, &exitError{exitInconclusive, errors.New("Sonobuoy's aggregator pod is gone, and with it the results; run again")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, ok := pod.Annotations[aggregation.StatusAnnotationName]
+	if !ok {
+		return nil, nil
+	}
+	var status aggregation.Status
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		return nil, &exitError{exitInconclusive, fmt.Errorf("read Sonobuoy's status: %w", err)}
+	}
+	return &status, nil
+}
+
+func progressText(s *aggregation.Status) string {
+	if s == nil {
+		return "waiting for Sonobuoy to start"
+	}
+	for _, p := range s.Plugins {
+		if p.Progress != nil && p.Progress.Message != "" {
+			return p.Progress.Message
+		}
+	}
+	return "Sonobuoy: " + s.Status
+}
+
+// pods gives up on a run whose pods can not come to anything.
+func (r *sonobuoyRun) pods(ctx context.Context) error {
+	list, err := r.kube.CoreV1().Pods(r.options.namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=sonobuoy"})
+	if err != nil {
+		return nil // the next look will tell
+	}
+	trouble, plugin := "", false
+	for _, p := range list.Items {
+		if p.Labels["sonobuoy-plugin"] == "bvc" {
+			plugin, r.sawPod = true, true
+		}
+		if t := troubleOf(p); t != "" {
+			trouble = t
+		}
+	}
+	if r.sawPod && !plugin {
+		trouble = "the plugin's pod was removed from the cluster before it handed over its results"
+	}
+	if trouble != r.trouble {
+		r.trouble, r.since = trouble, time.Now()
+	}
+	if trouble != "" && (time.Since(r.since) > troubleLimit || r.sawPod && !plugin && time.Since(r.since) > 5*pollEvery) {
+		return &exitError{exitInconclusive, fmt.Errorf("the run was given up: %s", trouble)}
+	}
+	return nil
+}
+
+// troubleOf says in one sentence why a pod of the run does not get on, empty
+// when it does.
+func troubleOf(p corev1.Pod) string {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return fmt.Sprintf("pod %s is not scheduled: %s", p.Name, c.Message)
+		}
+	}
+	for _, c := range p.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
+			return fmt.Sprintf("container %s of pod %s does not start (%s): image %s; %s", c.Name, p.Name, w.Reason, c.Image, w.Message)
+		}
+		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+			return fmt.Sprintf("container %s of pod %s ended with exit code %d (%s)", c.Name, p.Name, t.ExitCode, t.Reason)
+		}
+	}
+	return ""
+}
+
+// retrieve fetches Sonobuoy's tarball, checks it against the checksum that the
+// aggregator noted, and keeps the bundle only: the tarball names every
+// namespace of the cluster.
+func (r *sonobuoyRun) retrieve(ctx context.Context, status *aggregation.Status) (codec.Bundle, error) {
+	var last error
+	for try := 1; try <= retrieveTries && ctx.Err() == nil; try++ {
+		tarball, err := r.download()
+		if err == nil {
+			sum := sha256.Sum256(tarball)
+			if got := hex.EncodeToString(sum[:]); got == status.Tarball.SHA256 {
+				b, err := codec.FromTarball(bytes.NewReader(tarball), codec.DefaultLimits())
+				if err != nil {
+					return b, &exitError{exitInconclusive, fmt.Errorf("the plugin handed over no readable report: %w%s", err, pluginErrors(status))}
+				}
+				return b, nil
+			}
+			err = errors.New("the checksum of the tarball is not the one that Sonobuoy noted")
+		}
+		last = err
+		r.line.lasting("try %d of %d to fetch the results: %v", try, retrieveTries, err)
+	}
+	return codec.Bundle{}, &exitError{exitInconclusive, fmt.Errorf("fetch the results: %w\nThey need pods/exec over SPDY, which some proxies cut", last)}
+}
+
+func pluginErrors(s *aggregation.Status) string {
+	for _, p := range s.Plugins {
+		if p.Status == aggregation.FailedStatus {
+			return "; Sonobuoy counts the plugin as failed: its pod ended or was removed before it handed over its results"
+		}
+	}
+	return ""
+}
+
+// download streams the tarball, which Sonobuoy sends inside another archive.
+func (r *sonobuoyRun) download() ([]byte, error) {
+	stream, failed, err := r.client.RetrieveResults(&client.RetrieveConfig{Namespace: r.options.namespace, Path: config.AggregatorResultsPath})
+	if err != nil {
+		return nil, err
+	}
+	tarball, err := firstFile(stream)
+	// The sender must be able to end, also when what came was not readable.
+	if _, drainErr := io.Copy(io.Discard, stream); err == nil {
+		err = drainErr
+	}
+	if sendErr := <-failed; sendErr != nil {
+		return nil, sendErr
+	}
+	return tarball, err
+}
+
+func firstFile(stream io.Reader) ([]byte, error) {
+	z, err := gzip.NewReader(stream)
+	if err != nil {
+		return nil, fmt.Errorf("open the archive: %w", err)
+	}
+	t := tar.NewReader(z)
+	for {
+		h, err := t.Next()
+		if err != nil {
+			return nil, fmt.Errorf("look for the tarball in the archive: %w", err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		data, err := io.ReadAll(io.LimitReader(t, maxTarball+1))
+		if err != nil {
+			return nil, fmt.Errorf("read the tarball: %w", err)
+		}
+		if len(data) > maxTarball {
+			return nil, fmt.Errorf("the tarball is larger than %d MiB", maxTarball>>20)
+		}
+		return data, nil
+	}
+}
