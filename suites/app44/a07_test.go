@@ -1,0 +1,126 @@
+package app44
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/reachability"
+)
+
+const a07Recorded = "../../fixtures/recorded/APP.4.4.A7_network-policy-enforced/"
+
+func recordedA07(t *testing.T, name string) reachability.Observation {
+	t.Helper()
+	data, err := os.ReadFile(a07Recorded + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded v1alpha1.Observation
+	if err := json.Unmarshal(data, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	var o reachability.Observation
+	if err := check.Decode(recorded.Data, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestA07Recordings(t *testing.T) {
+	files, err := filepath.Glob(a07Recorded + "*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".json")
+		want, _, _ := strings.Cut(name, "-")
+		if v := judgePolicyEnforced(recordedA07(t, name)); string(v.Outcome) != want {
+			t.Errorf("%s: %s (%s)", name, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+func TestA07FindingsNameTheirPlace(t *testing.T) {
+	for name, want := range map[string][]string{
+		"fail-vanilla":                     {"on every measured node"},
+		"fail-only-cross-node-enforced":    {"server on worker 1, client on the same node", "server on worker 2, client on the same node"},
+		"fail-one-node-not-enforced":       {"server on worker 2, client on the same node", "server on worker 2, client on another node"},
+		"fail-answer-blocked-only":         {"server on worker 1, client on another node"},
+		"fail-single-echo-controls-failed": {"server on worker 1, client on another node"},
+	} {
+		v := judgePolicyEnforced(recordedA07(t, name))
+		if len(v.Findings) != len(want) {
+			t.Errorf("%s: %d findings, want %d", name, len(v.Findings), len(want))
+			continue
+		}
+		for i, f := range v.Findings {
+			if !strings.Contains(f.Observed.En, want[i]) || !strings.Contains(f.Observed.De, "Abweichung") {
+				t.Errorf("%s: finding %q, want %q in it", name, f.Observed, want[i])
+			}
+		}
+	}
+}
+
+func TestA07NoPassOverWhatIsNotThere(t *testing.T) {
+	pairs := func(o *reachability.Observation, phase, role string, change func(*reachability.Pair)) {
+		for i := range o.Phases {
+			for j := range o.Phases[i].Pairs {
+				if p := &o.Phases[i].Pairs[j]; string(o.Phases[i].Name) == phase && string(p.Role) == role {
+					change(p)
+				}
+			}
+		}
+	}
+	for name, change := range map[string]func(*reachability.Observation){
+		"one node less":       func(o *reachability.Observation) { o.MeasuredNodes-- },
+		"one node more":       func(o *reachability.Observation) { o.MeasuredNodes++; o.SchedulableNodes++ },
+		"unmeasured nodes":    func(o *reachability.Observation) { o.SchedulableNodes++ },
+		"negative":            func(o *reachability.Observation) { o.MeasuredNodes = -1; o.SchedulableNodes = -1 },
+		"no phases":           func(o *reachability.Observation) { o.Phases = nil },
+		"only closed":         func(o *reachability.Observation) { o.Phases = o.Phases[1:2] },
+		"trouble":             func(o *reachability.Observation) { o.Trouble = "quota" },
+		"policy not accepted": func(o *reachability.Observation) { o.Phases[1].PolicyAccepted = false },
+		"short window":        func(o *reachability.Observation) { o.Phases[1].WindowSeconds = 9.9 },
+		"doubled pair":        func(o *reachability.Observation) { o.Phases[1].Pairs[0] = o.Phases[1].Pairs[1] },
+		"four attempts": func(o *reachability.Observation) {
+			pairs(o, "closed", "client", func(p *reachability.Pair) { p.Attempts = 4; p.Timeout = 4 })
+		},
+		"gap": func(o *reachability.Observation) {
+			pairs(o, "closed", "client", func(p *reachability.Pair) { p.Missing = 1 })
+		},
+		"classes do not add up": func(o *reachability.Observation) {
+			pairs(o, "closed", "client", func(p *reachability.Pair) { p.Attempts++ })
+		},
+		"unsteady": func(o *reachability.Observation) {
+			pairs(o, "openAgain", "client", func(p *reachability.Pair) { p.LastEchoed = 4 })
+		},
+		"server did not log": func(o *reachability.Observation) {
+			pairs(o, "openBefore", "client", func(p *reachability.Pair) { p.SeenByServer-- })
+		},
+	} {
+		o := recordedA07(t, "pass-conformant")
+		change(&o)
+		if v := judgePolicyEnforced(o); v.Outcome != v1alpha1.Inconclusive || v.Reason.IsZero() {
+			t.Errorf("%s: %s (%s), want inconclusive with a reason", name, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+func TestA07AnEchoCountsOnlyUnderAnAcceptedPolicy(t *testing.T) {
+	o := recordedA07(t, "fail-vanilla")
+	o.Phases[1].PolicyAccepted = false
+	if v := judgePolicyEnforced(o); v.Outcome != v1alpha1.Inconclusive {
+		t.Errorf("%s although no policy closed the way", v.Outcome)
+	}
+}
+
+func TestA07NoVerdictOverNothing(t *testing.T) {
+	if v := judgePolicyEnforced(reachability.Observation{}); v.Outcome != v1alpha1.Inconclusive {
+		t.Errorf("outcome %s", v.Outcome)
+	}
+}
