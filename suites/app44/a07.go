@@ -111,7 +111,11 @@ func inconclusive(v check.Verdict, reason v1alpha1.Text) check.Verdict {
 }
 
 // leak counts what came through where nothing should.
-type leak struct{ attempts, echoed, seen int }
+type leak struct {
+	attempts, echoed, seen int
+	// after is how many seconds the policy had been changed when counting began.
+	after float64
+}
 
 // leaksOf adds up, for each place, what the shut-out clients got through.
 func leaksOf(closed reachability.Phase) map[place]leak {
@@ -125,6 +129,7 @@ func leaksOf(closed reachability.Phase) map[place]leak {
 			continue
 		}
 		l := sums[placeOf(p)]
+		l.after = closed.SettleSeconds
 		l.attempts, l.echoed, l.seen = l.attempts+p.Attempts, l.echoed+p.Echoed, l.seen+p.SeenByServer
 		sums[placeOf(p)] = l
 	}
@@ -142,6 +147,7 @@ func findingsOf(o reachability.Observation, leaks map[place]leak) []v1alpha1.Fin
 	if len(leaks) == len(all) {
 		var sum leak
 		for _, l := range leaks {
+			sum.after = l.after
 			sum.attempts, sum.echoed, sum.seen = sum.attempts+l.attempts, sum.echoed+l.echoed, sum.seen+l.seen
 		}
 		return []v1alpha1.Finding{finding(sum, v1alpha1.T(
@@ -168,8 +174,8 @@ func finding(l leak, where v1alpha1.Text, object string) v1alpha1.Finding {
 			"Eine NetworkPolicy, die einen Client nicht zulässt, sperrt ihn vom Server aus.",
 			"A NetworkPolicy that does not let a client in shuts it out from the server."),
 		Observed: v1alpha1.T(
-			fmt.Sprintf("Abweichung (%s): Von %d Versuchen des ausgesperrten Clients wurden %d beantwortet, %d erreichten den Server.", where.De, l.attempts, l.echoed, l.seen),
-			fmt.Sprintf("Deviation (%s): of %d attempts of the client that was shut out %d were answered and %d reached the server.", where.En, l.attempts, l.echoed, l.seen)),
+			fmt.Sprintf("Abweichung (%s): Ab %.0f s nach der Änderung der NetworkPolicy wurden von %d Versuchen des ausgesperrten Clients %d beantwortet, %d erreichten den Server.", where.De, l.after, l.attempts, l.echoed, l.seen),
+			fmt.Sprintf("Deviation (%s): from %.0f s after the change of the NetworkPolicy on, of %d attempts of the client that was shut out %d were answered and %d reached the server.", where.En, l.after, l.attempts, l.echoed, l.seen)),
 		Object: object,
 		Remedy: v1alpha1.T(
 			"Ein CNI-Plugin einsetzen, das NetworkPolicies auf allen Nodes durchsetzt; auf betroffenen Nodes den Policy-Agenten des CNI prüfen. Übergeordnete Regeln, die Zugriffe freigeben (AdminNetworkPolicy, eigene Ressourcen des CNI), prüfen.",
