@@ -58,18 +58,26 @@ complete() {
 		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout 120s >/dev/null
 }
 
+# renew: new pods in place of those whose recorded state is from before the nodes were stopped.
+renew() {
+	kubectl --namespace kube-system rollout restart daemonset,deployment --selector 'k8s-app in (kube-dns,kube-router)' &&
+		kubectl --namespace local-path-storage rollout restart deployment
+} >/dev/null
+
 # usable: the cluster is the one that is wanted, and serves.
 usable() {
 	[ "$(cat "$state/definition" 2>/dev/null)" = "$definition" ] || return 1
 	[ "$(nodes | wc -l)" = "$(wc -l <"$state/nodes")" ] || return 1
+	local restarted=false
 	if [ "$(nodes --filter status=running | wc -l)" != "$(wc -l <"$state/nodes")" ]; then
 		# In the order of their addresses, so that each gets its own again.
 		say "$cluster is stopped: starting it"
 		xargs -n 1 docker start <"$state/nodes" >/dev/null || return 1
+		restarted=true
 	fi
 	for _ in $(seq 60); do
 		if kubectl get --raw /readyz --request-timeout 5s >/dev/null 2>&1; then
-			network && connected && complete
+			network && connected && { ! $restarted || renew; } && complete
 			return
 		fi
 		sleep 1
