@@ -10,12 +10,11 @@ folder="$(cd "$folder" && pwd)"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . kind/cache.sh
 
-kubeconfig="$(kind/cluster.sh up "$profile")"
+kubeconfig="$(ci/prepare.sh "$profile")"
 # A test that runs the suite on several clusters builds once.
 image="${BVC_IMAGE:-$(ci/image.sh)}"
 { read -r _ && read -r sonobuoy; } < <(kind/sonobuoy.sh)
 cold="$(ci/cold-image.sh)"
-kubectl="$(kind/binaries.sh "${K8S_VERSION:-1.36}")/kubectl"
 
 site=".work/$profile/site.yaml"
 cat >"$site" <<END
@@ -25,8 +24,6 @@ name: kind, Profil $profile
 organisation: bvc
 protectionNeed: normal
 END
-say "$profile: preparing namespaces and rights (plugins/bvc/rbac.yaml)"
-"$kubectl" --kubeconfig "$kubeconfig" apply --filename plugins/bvc/rbac.yaml >&2
 say "$profile: running the suite"
 rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}
 exec bin/bvc run --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \

@@ -1,0 +1,522 @@
+//go:build apiserver
+
+package apiserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/app44"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/souvap"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/sys16"
+)
+
+const (
+	manifests = "../../plugins/bvc"
+	// Names in rbac.yaml.
+	sonobuoyNamespace = "sonobuoy"
+	runnerAccount     = "bvc-runner"
+)
+
+// admin reaches the one server of all tests with every right.
+var admin *rest.Config
+
+func TestMain(m *testing.M) {
+	code, err := withServer(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withServer(run func() int) (int, error) {
+	binaries := os.Getenv("BVC_KUBE_BINARIES")
+	if binaries == "" {
+		return 0, errors.New("BVC_KUBE_BINARIES names no folder with etcd and kube-apiserver: run make test-api, which builds them")
+	}
+	server := &envtest.Environment{BinaryAssetsDirectory: binaries, ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute}
+	config, err := server.Start()
+	if err != nil {
+		return 0, fmt.Errorf("start etcd and kube-apiserver of %s: %w", binaries, err)
+	}
+	config.QPS, config.Burst = -1, 0
+	admin = config
+	if err := prepare(context.Background()); err != nil {
+		return 0, errors.Join(err, server.Stop())
+	}
+	return run(), server.Stop()
+}
+
+// prepare applies what a site applies, and does what controllers would do.
+func prepare(ctx context.Context) error {
+	if err := apply(ctx, "rbac.yaml"); err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		return err
+	}
+	// The controller manager fills the role edit from the roles it aggregates.
+	edit, err := client.RbacV1().ClusterRoles().Get(ctx, "edit", metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	for _, part := range []string{"system:aggregate-to-edit", "system:aggregate-to-view"} {
+		role, err := client.RbacV1().ClusterRoles().Get(ctx, part, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		edit.Rules = append(edit.Rules, role.Rules...)
+	}
+	_, err = client.RbacV1().ClusterRoles().Update(ctx, edit, metav1.UpdateOptions{})
+	return err
+}
+
+// apply applies a manifest on the server side; an unknown field is an error.
+func apply(ctx context.Context, name string) error {
+	objects, err := read(name)
+	if err != nil {
+		return err
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(admin)
+	if err != nil {
+		return err
+	}
+	groups, err := restmapper.GetAPIGroupResources(disco)
+	if err != nil {
+		return err
+	}
+	mapper := restmapper.NewDiscoveryRESTMapper(groups)
+	client, err := dynamic.NewForConfig(admin)
+	if err != nil {
+		return err
+	}
+	force := true
+	for _, o := range objects {
+		mapping, err := mapper.RESTMapping(o.GroupVersionKind().GroupKind(), o.GroupVersionKind().Version)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		data, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		if _, err := client.Resource(mapping.Resource).Namespace(o.GetNamespace()).Patch(ctx, o.GetName(), types.ApplyPatchType, data,
+			metav1.PatchOptions{FieldManager: "test", FieldValidation: metav1.FieldValidationStrict, Force: &force}); err != nil {
+			return fmt.Errorf("%s: apply %s %s: %w", name, o.GetKind(), o.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func read(name string) ([]*unstructured.Unstructured, error) {
+	data, err := os.ReadFile(filepath.Join(manifests, name))
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096); ; {
+		o := &unstructured.Unstructured{}
+		if err := d.Decode(o); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(o.Object) > 0 {
+			objects = append(objects, o)
+		}
+	}
+}
+
+func adminClient(t *testing.T) kubernetes.Interface {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// runner is the access that the plugin has: the token of its account.
+func runner(t *testing.T) *rest.Config {
+	t.Helper()
+	token, err := adminClient(t).CoreV1().ServiceAccounts(sonobuoyNamespace).CreateToken(t.Context(), runnerAccount, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := rest.AnonymousClientConfig(admin)
+	config.BearerToken = token.Status.Token
+	return config
+}
+
+// environment is a run with the rights of rbac.yaml and nothing else.
+func environment(t *testing.T) *cluster.Env {
+	t.Helper()
+	id, err := cluster.NewRunID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := cluster.New(t.Context(), cluster.Config{
+		Rest: runner(t), RunID: id, Image: "registry.invalid/bvc@sha256:0", Namespaces: cluster.TenantNamespaces(), QPS: 100, Burst: 100, Version: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// ours counts the objects that carry the label of bvc, as the administrator sees them.
+func ours(t *testing.T) int {
+	t.Helper()
+	client, err := dynamic.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, resource := range cluster.Resources() {
+		list, err := client.Resource(resource).List(context.Background(), metav1.ListOptions{LabelSelector: cluster.LabelManagedBy + "=" + cluster.ManagedBy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		count += len(list.Items)
+	}
+	return count
+}
+
+// makeOneOfEach makes an object of each resource in each tenant namespace.
+func makeOneOfEach(ctx context.Context, t *testing.T, env *cluster.Env) int {
+	t.Helper()
+	made := 0
+	for _, ns := range env.Namespaces {
+		if _, err := env.CreatePod(ctx, pods.Golden(pods.Options{GenerateName: "bvc-test-", Namespace: ns, Image: env.Image, Gated: true})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := env.CreateNetworkPolicy(ctx, &networkingv1.NetworkPolicy{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns},
+			Spec:       networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := env.CreateSecret(ctx, env.Tenant, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns}}); err != nil {
+			t.Fatal(err)
+		}
+		made += len(cluster.Resources())
+	}
+	return made
+}
+
+// Every manifest of the site, applied as it is, and once more.
+func TestManifestsApply(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(manifests, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied := 0
+	for _, name := range names {
+		name = filepath.Base(name)
+		if name == "plugin.yaml" || name == "site.example.yaml" {
+			continue // read by Sonobuoy and by bvc, not by the API server
+		}
+		for range 2 {
+			if err := apply(t.Context(), name); err != nil {
+				t.Error(err)
+			}
+		}
+		applied++
+	}
+	if applied < 3 {
+		t.Errorf("%d manifests were applied, want rbac.yaml, rbac-fresh.yaml and privileged-namespace.yaml", applied)
+	}
+}
+
+// No rule of ours grants everything, or a right over the whole cluster that
+// changes something.
+func TestRightsAreNarrow(t *testing.T) {
+	objects, err := read("rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if o.GetKind() != "Role" && o.GetKind() != "ClusterRole" {
+			continue
+		}
+		data, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var role rbacv1.ClusterRole
+		if err := json.Unmarshal(data, &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range role.Rules {
+			all := append(append(append(append([]string{}, rule.Verbs...), rule.Resources...), rule.APIGroups...), rule.NonResourceURLs...)
+			for _, word := range all {
+				if strings.Contains(word, "*") {
+					t.Errorf("%s %s/%s grants %q", role.Kind, role.Namespace, role.Name, word)
+				}
+			}
+			for _, verb := range rule.Verbs {
+				if role.Kind == "ClusterRole" && verb != "get" && verb != "list" && verb != "watch" {
+					t.Errorf("ClusterRole %s grants %s on %v in the whole cluster", role.Name, verb, rule.Resources)
+				}
+				for _, resource := range rule.Resources {
+					if role.Kind == "ClusterRole" && (resource == "secrets" || resource == "configmaps" || resource == "pods") {
+						t.Errorf("ClusterRole %s grants %s on %s of every namespace", role.Name, verb, resource)
+					}
+				}
+			}
+		}
+	}
+}
+
+// With rbac.yaml the run is a tenant by token, has every right that a check
+// declares, and not those that nobody declares.
+func TestTenantByToken(t *testing.T) {
+	env := environment(t)
+	if env.TenantIdentity != cluster.IdentityServiceAccount {
+		t.Fatalf("the tenant is %s, want %s", env.TenantIdentity, cluster.IdentityServiceAccount)
+	}
+	rights := cluster.Base()
+	for _, p := range check.Probes(check.Default.Checks()) {
+		rights = append(rights, p.Needs...)
+	}
+	states, err := env.Effective(t.Context(), rights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range states {
+		if !s.Granted {
+			t.Errorf("rbac.yaml does not grant %s", s.Right)
+		}
+	}
+	if len(states) < 10 {
+		t.Errorf("%d rights were asked for: this test looks for the wrong thing", len(states))
+	}
+	for _, undeclared := range []check.Right{
+		{As: check.Runner, Verb: "list", Resource: "secrets"},
+		{As: check.Runner, Verb: "list", Resource: "configmaps"},
+		{As: check.Runner, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Runner, Verb: "create", Resource: "serviceaccounts/token", Scope: sonobuoyNamespace},
+		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: "kube-system"},
+		{As: check.Tenant, Verb: "list", Resource: "secrets", Scope: sonobuoyNamespace},
+	} {
+		states, err := env.Effective(t.Context(), []check.Right{undeclared})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if states[0].Granted {
+			t.Errorf("rbac.yaml grants %s, which nobody declares", undeclared)
+		}
+	}
+}
+
+// Without a token the run is its own tenant, and says so.
+func TestTenantBySelf(t *testing.T) {
+	env, err := cluster.New(t.Context(), cluster.Config{
+		Rest: rest.CopyConfig(admin), RunID: "0123456789ab", Image: "i", Namespaces: []string{"default"}, QPS: 100, Burst: 100, Version: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if env.TenantIdentity != cluster.IdentitySelf {
+		t.Errorf("the tenant is %s, want %s: namespace default has no ServiceAccount tenant", env.TenantIdentity, cluster.IdentitySelf)
+	}
+}
+
+// The pods of the admission probe are valid to the API, so that no refusal is
+// the API's own: a server without policies admits all of them, with their fault.
+func TestAdmissionProbeWithoutPolicies(t *testing.T) {
+	env := environment(t).For(admission.Probe.Name)
+	started := time.Now()
+	data, err := admission.Probe.Observe(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o admission.Observation
+	if err := check.Decode(data, &o); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range o.Rounds {
+		for _, g := range []admission.Golden{r.Before, r.After} {
+			if g.Class != admission.Admitted || g.Altered != (admission.Altered{}) {
+				t.Errorf("round %d: the golden pod: %+v, want it admitted as it was sent", i+1, g)
+			}
+		}
+		for _, m := range r.Mutants {
+			if m.Class != admission.Admitted {
+				t.Errorf("round %d: the mutant %s: %+v, want it admitted", i+1, m.Fault, m.Attempt)
+			}
+		}
+	}
+	seen := []v1alpha1.Observation{{Probe: admission.Probe.Name, SchemaVersion: admission.Probe.SchemaVersion, StartedAt: started, FinishedAt: time.Now(), Data: data}}
+	for _, c := range check.Default.Checks() {
+		if c.ID == "SYS.1.6.A17/privileged-pod-rejected" {
+			if r := c.Judge(seen); r.Outcome != v1alpha1.Fail {
+				t.Errorf("outcome %s on a server that admits every pod, want fail", r.Outcome)
+			}
+		}
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+}
+
+func TestCleanup(t *testing.T) {
+	env := environment(t).For("test")
+	made := makeOneOfEach(t.Context(), t, env)
+	if there := ours(t); there != made {
+		t.Fatalf("%d objects of ours are there, want %d", there, made)
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+	if there := ours(t); there != 0 {
+		t.Errorf("%d objects of ours are there after the cleanup", there)
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("a second cleanup finds leftovers: %+v", left)
+	}
+}
+
+// The run's context ends while objects are being made; what a request made
+// whose answer nobody saw is removed too.
+func TestCleanupAfterCancel(t *testing.T) {
+	env := environment(t).For("test")
+	ctx, cancel := context.WithCancel(t.Context())
+	makeOneOfEach(ctx, t, env)
+	lost, giveUp := context.WithTimeout(ctx, 3*time.Millisecond)
+	defer giveUp()
+	if _, err := env.CreateSecret(lost, env.Tenant, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-lost-", Namespace: env.Namespaces[0]}}); err == nil {
+		t.Log("the answer came in time; the object is like any other")
+	}
+	cancel()
+	if _, err := env.CreatePod(ctx, pods.Golden(pods.Options{GenerateName: "bvc-late-", Namespace: env.Namespaces[0], Image: env.Image, Gated: true})); err == nil {
+		t.Error("a pod was made after the end of the context")
+	}
+	if left := env.Cleanup(context.WithoutCancel(ctx)); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+	if there := ours(t); there != 0 {
+		t.Errorf("%d objects of ours are there after the cleanup", there)
+	}
+}
+
+// A cleanup that can not work says what is left; it does not say that all is gone.
+func TestCleanupThatFails(t *testing.T) {
+	env := environment(t).For("test")
+	makeOneOfEach(t.Context(), t, env)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if left := env.Cleanup(ended); len(left) == 0 {
+		t.Error("no leftovers are reported by a cleanup that could not ask the server")
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+}
+
+// A killed run registered nothing that another process could read: bvc cleanup
+// finds its objects by their labels, those of other runs and of the site stay.
+func TestSweepAfterKill(t *testing.T) {
+	killed, alive := environment(t).For("test"), environment(t).For("test")
+	made := makeOneOfEach(t.Context(), t, killed)
+	makeOneOfEach(t.Context(), t, alive)
+	foreign, err := adminClient(t).CoreV1().Secrets(killed.Namespaces[0]).Create(t.Context(),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "of-the-site", Labels: map[string]string{cluster.LabelManagedBy: cluster.ManagedBy}}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweeper, err := dynamic.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := cluster.Sweep(t.Context(), sweeper, killed.Namespaces, killed.RunID); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+	// The site's own Secret has our label, and no run.
+	if there := ours(t); there != made+1 {
+		t.Errorf("%d objects are there after one run was swept, want the other run's %d and the site's own", there, made)
+	}
+	if left := cluster.Sweep(t.Context(), sweeper, killed.Namespaces, ""); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+	if there := ours(t); there != 1 {
+		t.Errorf("%d objects are there after all runs were swept, want the site's own", there)
+	}
+	if err := adminClient(t).CoreV1().Secrets(foreign.Namespace).Delete(t.Context(), foreign.Name, metav1.DeleteOptions{}); err != nil {
+		t.Errorf("the site's own Secret: %v", err)
+	}
+}
+
+// The fence of rbac-fresh.yaml keeps the runner's writes to bvc-*.
+func TestFenceOfFreshNamespaces(t *testing.T) {
+	if err := apply(t.Context(), "rbac-fresh.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(runner(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace := func(name string) error {
+		_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		if err == nil {
+			// Without controllers a namespace stays; the next attempt has a name of its own.
+			_ = adminClient(t).CoreV1().Namespaces().Delete(t.Context(), name, metav1.DeleteOptions{})
+		}
+		return err
+	}
+	// A new policy holds after a moment; until then the attempt must be repeated.
+	tick, until := time.NewTicker(250*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for attempt := 0; ; attempt++ {
+		err := namespace(fmt.Sprintf("of-the-site-%d", attempt))
+		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+			if !strings.Contains(err.Error(), "bvc-runner-fence") {
+				t.Fatalf("refused, but not by the fence: %v", err)
+			}
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-tick.C:
+		case <-until:
+			t.Fatal("the runner makes namespaces of any name 30 s after rbac-fresh.yaml was applied")
+		}
+	}
+	if err := namespace("bvc-fresh-test"); err != nil {
+		t.Errorf("the runner can not make a namespace bvc-*: %v", err)
+	}
+}

@@ -1,0 +1,302 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
+)
+
+// The exit code of `bvc rejudge` for a report that does not follow from its evidence.
+const notVerified = 4
+
+// canary is a word that stands in objects of the site and may be nowhere in a bundle.
+const canary = "kanarienvogel"
+
+func TestProfiles(t *testing.T) {
+	profiles := strings.Fields(os.Getenv("BVC_E2E_PROFILES"))
+	if len(profiles) == 0 {
+		t.Fatal("BVC_E2E_PROFILES names no profile: run make test-clusters, which brings the clusters up")
+	}
+	for _, profile := range profiles {
+		t.Run(profile, func(t *testing.T) { testProfile(t, profile) })
+	}
+}
+
+func testProfile(t *testing.T, profile string) {
+	expected := expectedOf(t, profile)
+	c := connect(t, profile)
+	folder := filepath.Join(root, ".work", profile, "report")
+
+	// Once without the suite, so that what the site itself applies is there before.
+	command(t, time.Minute, 0, filepath.Join(root, "ci", "prepare.sh"), profile)
+	c.plantCanaries(t)
+	before := c.objects(t)
+	command(t, 25*time.Minute, expected.ExitCode, filepath.Join(root, "ci", "suite.sh"), profile, folder)
+	c.nothingLeft(t, before)
+
+	bundle, err := codec.ReadBundle(os.DirFS(folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, difference := range Compare(expected, bundle.Report.Results) {
+		t.Error(difference)
+	}
+	if len(bundle.Report.Run.Leftovers) > 0 {
+		t.Errorf("the report names leftovers: %+v", bundle.Report.Run.Leftovers)
+	}
+	if bundle.Report.Run.Via != "sonobuoy" {
+		t.Errorf("the run went via %q, want sonobuoy", bundle.Report.Run.Via)
+	}
+	noCanaries(t, folder)
+	rejudge(t, folder)
+}
+
+// command runs a program of the repository, shows what it prints, and fails
+// the test when it ends with another exit code.
+func command(t *testing.T, limit time.Duration, want int, name string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	program := exec.CommandContext(ctx, name, args...)
+	// Asked to stop, it removes what it made.
+	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
+	program.WaitDelay = time.Minute
+	program.Stdout, program.Stderr = os.Stdout, os.Stderr
+	err := program.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if code := program.ProcessState.ExitCode(); code != want {
+		t.Errorf("%s %s: exit code %d, want %d", filepath.Base(name), strings.Join(args, " "), code, want)
+	}
+}
+
+// access is the administrator's view of a cluster.
+type access struct {
+	client  kubernetes.Interface
+	dynamic dynamic.Interface
+	lists   []schema.GroupVersionResource
+}
+
+func connect(t *testing.T, profile string) *access {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(root, ".work", profile, "kubeconfig"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS, config.Burst = 100, 100
+	a := &access{}
+	if a.client, err = kubernetes.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	if a.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	found, err := discovery.ServerPreferredNamespacedResources(a.client.Discovery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range found {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list.APIResources {
+			// Events tell of what was, and leases are renewed by those who live there.
+			if slices.Contains([]string(r.Verbs), "list") && r.Name != "events" && r.Name != "leases" {
+				a.lists = append(a.lists, gv.WithResource(r.Name))
+			}
+		}
+	}
+	if len(a.lists) < 20 {
+		t.Fatalf("%d kinds of objects are known: this test looks at the wrong thing", len(a.lists))
+	}
+	return a
+}
+
+// objects are all objects in the namespaces where bvc works.
+func (a *access) objects(t *testing.T) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for _, r := range a.lists {
+		for _, ns := range append(cluster.TenantNamespaces(), "sonobuoy") {
+			for _, name := range a.names(t, r, ns, "") {
+				out[ns+" "+r.Resource+" "+name] = true
+			}
+		}
+	}
+	return out
+}
+
+func (a *access) names(t *testing.T, r schema.GroupVersionResource, ns, selector string) []string {
+	t.Helper()
+	list, err := a.dynamic.Resource(r).Namespace(ns).List(t.Context(), metav1.ListOptions{LabelSelector: selector})
+	if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+		return nil // served without a list, or gone since we asked what there is
+	}
+	if err != nil {
+		t.Fatalf("list %s: %v", r.Resource, err)
+	}
+	var out []string
+	for _, o := range list.Items {
+		out = append(out, o.GetName())
+	}
+	return out
+}
+
+// nothingLeft looks for objects with our label anywhere, and for any object
+// that was not there before in the namespaces where bvc works.
+func (a *access) nothingLeft(t *testing.T, before map[string]bool) {
+	t.Helper()
+	for _, r := range a.lists {
+		if names := a.names(t, r, metav1.NamespaceAll, cluster.LabelManagedBy+"="+cluster.ManagedBy); len(names) > 0 {
+			t.Errorf("%s of the run are left: %s", r.Resource, strings.Join(names, ", "))
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(a.objects(t))) {
+		if !before[o] {
+			t.Errorf("left behind: %s", o)
+		}
+	}
+}
+
+// plantCanaries makes objects of the site whose words must stay in the cluster.
+func (a *access) plantCanaries(t *testing.T) {
+	t.Helper()
+	crd := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": canary + "s." + canary + ".example.org"},
+		"spec": map[string]any{
+			"group": canary + ".example.org", "scope": "Namespaced",
+			"names": map[string]any{"plural": canary + "s", "kind": "Kanarienvogel"},
+			"versions": []any{map[string]any{"name": "v1", "served": true, "storage": true,
+				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object"}}}},
+		},
+	}}
+	crds := a.dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: canary + "-namespace"}}
+	// In a namespace of the tenant, where the probes are.
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "of-the-site", Namespace: cluster.TenantNamespaces()[0]}, Data: map[string]string{"content": canary}}
+	if _, err := crds.Create(t.Context(), crd, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	if _, err := a.client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	if _, err := a.client.CoreV1().ConfigMaps(configMap.Namespace).Create(t.Context(), configMap, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		for what, err := range map[string]error{
+			"CRD":       crds.Delete(ctx, crd.GetName(), metav1.DeleteOptions{}),
+			"namespace": a.client.CoreV1().Namespaces().Delete(ctx, namespace.Name, metav1.DeleteOptions{}),
+			"ConfigMap": a.client.CoreV1().ConfigMaps(configMap.Namespace).Delete(ctx, configMap.Name, metav1.DeleteOptions{}),
+		} {
+			if err != nil && !apierrors.IsNotFound(err) {
+				t.Errorf("remove the canary %s: %v", what, err)
+			}
+		}
+	})
+}
+
+// noCanaries looks through every file of the bundle, whatever the case.
+func noCanaries(t *testing.T, folder string) {
+	t.Helper()
+	looked := 0
+	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		looked++
+		if bytes.Contains(bytes.ToLower(data), []byte(canary)) {
+			t.Errorf("%s holds words of the site's objects (%s)", name, canary)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looked < 4 {
+		t.Errorf("%d files in %s, want report.json, evidence.json, report.html and junit.xml", looked, folder)
+	}
+}
+
+// rejudge holds the report against its evidence, and sees that edited reports
+// do not hold.
+func rejudge(t *testing.T, folder string) {
+	t.Helper()
+	bvc := filepath.Join(root, "bin", "bvc")
+	command(t, time.Minute, 0, bvc, "rejudge", folder)
+
+	data, err := os.ReadFile(filepath.Join(folder, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report map[string]any
+	if err := json.Unmarshal(data, &report); err != nil {
+		t.Fatal(err)
+	}
+	results, _ := report["results"].([]any)
+	if len(results) == 0 {
+		t.Fatal("the report has no results")
+	}
+	for i := range results {
+		result, _ := results[i].(map[string]any)
+		kept := maps.Clone(result)
+		if result["outcome"] == "pass" {
+			result["outcome"] = "notApplicable"
+		} else {
+			result["outcome"], result["reason"] = "pass", map[string]any{"de": "Gut.", "en": "Good."}
+			delete(result, "findings")
+		}
+		edited := t.TempDir()
+		changed, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		evidence, err := os.ReadFile(filepath.Join(folder, "evidence.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string][]byte{"report.json": changed, "evidence.json": evidence} {
+			if err := os.WriteFile(filepath.Join(edited, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		command(t, time.Minute, notVerified, bvc, "rejudge", edited)
+		results[i] = kept
+	}
+}

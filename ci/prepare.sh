@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# prepare.sh PROFILE: brings up the cluster, applies what a site applies before its first run, and prints the kubeconfig.
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. kind/cache.sh
+
+kubeconfig="$(kind/cluster.sh up "$1")"
+kubectl="$(kind/binaries.sh "${K8S_VERSION:-1.36}")/kubectl"
+say "$1: namespaces and rights (plugins/bvc/rbac.yaml)"
+"$kubectl" --kubeconfig "$kubeconfig" apply --filename plugins/bvc/rbac.yaml >&2
+printf '%s\n' "$kubeconfig"
