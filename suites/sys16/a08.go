@@ -43,6 +43,9 @@ func judgeSecretsAtRest(o atrest.Observation) check.Verdict {
 	for i, s := range o.Servers {
 		v.Attempts += dosed(s)
 		finding, trouble := judgeServer(s)
+		if trouble.IsZero() && s.Via == atrest.ViaConfiguredHost && o.Listed != 1 {
+			trouble = serverTrouble(atrest.TroubleUnreachable) // any of several may have answered
+		}
 		switch {
 		case finding != nil:
 			finding.Object = fmt.Sprintf("API server %d of %d", i+1, max(o.Listed, len(o.Servers)))
