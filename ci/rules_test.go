@@ -104,8 +104,11 @@ var testEdges = []edge{
 
 // programEdges are those of programs under ci/, which are no part of bvc.
 var programEdges = []edge{
+	{"ci/bench", "framework/check", "knows which probes run alone"},
+	{"ci/bench", "suites/*", "links every check"},
 	{"ci/bench", "reports/codec", "reads the measured report"},
 	{"ci/bench", "reports/v1alpha1", "reads the measured report"},
+	{"ci/e2e", "reports/v1alpha1", "compares the results of a report"},
 	{"ci/matrix", "framework/check", "every registered check has a row"},
 	{"ci/matrix", "suites/*", "links every check"},
 	{"ci/matrix", "reports/codec", "reads the measured reports"},
@@ -121,7 +124,6 @@ var alone = []edge{
 	{"fixtures/pods", "", "plain objects of the API"},
 	{"ci", "", "tests only"},
 	{"ci/apiserver", "", "tests only"},
-	{"ci/e2e", "", "tests only"},
 }
 
 type goPackage struct {

@@ -13,6 +13,7 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	psa "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -99,11 +100,13 @@ func podsSent(t *testing.T) []*corev1.Pod {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pods"):
+			// The client chooses the encoding.
 			pod := &corev1.Pod{}
-			if err := json.Unmarshal(body, pod); err != nil {
+			if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, pod); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
 			}
+			pod.APIVersion, pod.Kind = "v1", "Pod"
 			mu.Lock()
 			sent = append(sent, pod.DeepCopy())
 			// Golden, mutant, golden: one round, and that is all there is to see.

@@ -29,6 +29,7 @@ import (
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
 // The exit code of `bvc rejudge` for a report that does not follow from its evidence.
@@ -261,7 +262,7 @@ func rejudge(t *testing.T, folder string) {
 	bvc := filepath.Join(root, "bin", "bvc")
 	command(t, time.Minute, 0, bvc, "rejudge", folder)
 
-	data, err := os.ReadFile(filepath.Join(folder, "report.json"))
+	data, err := os.ReadFile(filepath.Join(folder, v1alpha1.ReportFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,11 +288,11 @@ func rejudge(t *testing.T, folder string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		evidence, err := os.ReadFile(filepath.Join(folder, "evidence.json"))
+		evidence, err := os.ReadFile(filepath.Join(folder, v1alpha1.EvidenceFile))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, content := range map[string][]byte{"report.json": changed, "evidence.json": evidence} {
+		for name, content := range map[string][]byte{v1alpha1.ReportFile: changed, v1alpha1.EvidenceFile: evidence} {
 			if err := os.WriteFile(filepath.Join(edited, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,190 @@
+// Command matrix measures the truth table of the checks: what each says of a
+// profile that is whole, of the same with one thing broken, and of the profile
+// vanilla. Every run goes through Sonobuoy (ci/suite.sh). A violation is
+// applied, measured and reverted, and the profile is shown whole again; a row
+// is written only when what was measured is what was foretold.
+//
+//	go run ./ci/matrix AREA|all [CLUSTER]
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/app44"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/souvap"
+	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/sys16"
+)
+
+const folder = "ci/matrix"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measureAll(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "matrix:", err)
+		os.Exit(1)
+	}
+}
+
+func measureAll(ctx context.Context, args []string) error {
+	if len(args) < 1 || len(args) > 2 {
+		return errors.New("usage: make matrix AREA=<area|all> [CLUSTER=<name>]")
+	}
+	chosen := areas()
+	if args[0] != "all" {
+		if !slices.Contains(chosen, check.Area(args[0])) {
+			return fmt.Errorf("AREA=%s has no registered check; choose all or one of %v", args[0], chosen)
+		}
+		chosen = []check.Area{check.Area(args[0])}
+	}
+	only := ""
+	if len(args) == 2 {
+		only = args[1]
+		if !slices.ContainsFunc(chosen, func(a check.Area) bool {
+			return slices.ContainsFunc(specsOf(a), func(s spec) bool { return s.name == only })
+		}) {
+			return fmt.Errorf("CLUSTER=%s is no profile or violation of %v", only, chosen)
+		}
+	}
+	var errs []error
+	for _, a := range chosen {
+		if err := measureArea(ctx, a, only); err != nil {
+			errs = append(errs, fmt.Errorf("area %s: %w", a, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func measureArea(ctx context.Context, a check.Area, only string) error {
+	table, err := load(folder, a)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var base Row
+	for _, s := range specsOf(a) {
+		// The whole profile is measured always: the others are held against it
+		// as it is now.
+		if only != "" && s.name != only && s.name != whole {
+			continue
+		}
+		row, err := measure(ctx, a, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if s.name == whole {
+			base = row
+		}
+		row.Breaks = changed(base.Outcomes, row.Outcomes)
+		foretold := slices.Clone(s.breaks)
+		sort.Strings(foretold)
+		if !slices.Equal(row.Breaks, foretold) {
+			return fmt.Errorf("%s: measured %v, which changes %q; foretold was a change of %q (ci/matrix/table.go)", s.name, row.Outcomes, row.Breaks, foretold)
+		}
+		if s.violation != "" {
+			again, err := measure(ctx, a, spec{name: whole, profile: s.profile})
+			if err != nil {
+				return fmt.Errorf("%s, reverted: %w", s.name, err)
+			}
+			if left := changed(base.Outcomes, again.Outcomes); len(left) > 0 {
+				return fmt.Errorf("%s: the profile is not whole again after it was reverted: %v", s.name, again.Outcomes)
+			}
+			say("%s: %s is whole again", a, s.profile)
+		}
+		table.put(row, a)
+		if err := table.save(folder, a); err != nil {
+			return err
+		}
+	}
+	if wrong := verify(table, a); len(wrong) > 0 && only == "" {
+		return errors.New(strings.Join(wrong, "\n  "))
+	}
+	return nil
+}
+
+// measure runs the checks of the area on the cluster. A violation is reverted
+// on every path.
+func measure(ctx context.Context, a check.Area, s spec) (row Row, err error) {
+	say("%s: measuring %s", a, s.name)
+	out, err := filepath.Abs(filepath.Join(".work", "matrix", string(a)+"-"+s.name))
+	if err != nil {
+		return row, err
+	}
+	if s.violation != "" {
+		// The violation acts on namespaces that rbac.yaml makes.
+		if err := program(ctx, s, "ci/prepare.sh", s.profile); err != nil {
+			return row, err
+		}
+		defer func() {
+			// The run's context may have ended; what was broken is mended all the same.
+			mend, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
+			defer cancel()
+			err = errors.Join(err, program(mend, s, filepath.Join("kind/violations", s.violation, "revert.sh")))
+		}()
+		if err := program(ctx, s, filepath.Join("kind/violations", s.violation, "apply.sh")); err != nil {
+			return row, err
+		}
+	}
+	err = program(ctx, s, "ci/suite.sh", s.profile, out, "--label-filter", "area: containsAny "+string(a))
+	var exit *exec.ExitError
+	// Deviations and a run of some checks only are what is expected here.
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1 && exit.ExitCode() != 2) {
+		return row, err
+	}
+	bundle, err := codec.ReadBundle(os.DirFS(out))
+	if err != nil {
+		return row, err
+	}
+	r := bundle.Report
+	if r.Run.Interrupted || len(r.Run.Leftovers) > 0 {
+		return row, fmt.Errorf("the run was cut short or left something behind: %+v", r.Run)
+	}
+	row = Row{
+		Name: s.name, Commit: r.Suite.Commit, Date: r.Run.FinishedAt.UTC().Format(time.DateOnly), Kubernetes: r.Cluster.KubernetesVersion,
+		Outcomes: map[string]v1alpha1.Outcome{}, Recorded: recorded(a),
+	}
+	for _, result := range r.Results {
+		if slices.Contains(checksOf(a), result.CheckID) {
+			row.Outcomes[result.CheckID] = result.Outcome
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(row.Outcomes)) {
+		say("%s: %s: %s: %s", a, s.name, id, row.Outcomes[id])
+	}
+	return row, nil
+}
+
+// program runs a script of the repository with the cluster in its environment.
+func program(ctx context.Context, s spec, name string, args ...string) error {
+	kubeconfig, err := filepath.Abs(filepath.Join(".work", s.profile, "kubeconfig"))
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CLUSTER=bvc-"+s.profile)
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 2 * time.Minute
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "==> ["+time.Now().Format(time.TimeOnly)+"] "+format+"\n", args...)
+}

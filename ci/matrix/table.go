@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+)
+
+// Table is the truth table of one area, the file ci/matrix/AREA.json.
+type Table struct {
+	// Clusters has the profile whole first, as what the others are held against.
+	Clusters []Row `json:"clusters"`
+}
+
+// Row is what the checks of the area said of one cluster.
+type Row struct {
+	// Name of the profile or of the violation.
+	Name string `json:"name"`
+	// Commit of the suite that measured it.
+	Commit string `json:"commit"`
+	// Date of the measurement.
+	Date       string `json:"date"`
+	Kubernetes string `json:"kubernetes"`
+	// Breaks are the checks whose outcome is another than on the whole
+	// profile, sorted; foretold (see rows) and then measured.
+	Breaks []string `json:"breaks"`
+	// Outcomes of every check of the area.
+	Outcomes map[string]v1alpha1.Outcome `json:"outcomes"`
+	// Recorded are checks with outcomes that no cluster here can produce.
+	Recorded []string `json:"recorded"`
+}
+
+// whole is the profile that everything is held against.
+const whole = "conformant"
+
+// spec is a cluster to measure: a profile as it is, or with one thing broken.
+type spec struct {
+	name    string
+	profile string
+	// violation is a folder under kind/violations, empty for the profile as it is.
+	violation string
+	// areas in which it is measured, all when empty.
+	areas []check.Area
+	// breaks are the checks whose outcome will be another than on the whole profile.
+	breaks []string
+}
+
+// Check IDs of the table below.
+const (
+	privilegedPod = "SYS.1.6.A17/privileged-pod-rejected"
+	networkPolicy = "APP.4.4.A7/network-policy-enforced"
+	startTime     = "SOUVAP.7.2.2.2/container-start-60s"
+	secretsAtRest = "SYS.1.6.A8/secrets-encrypted-at-rest"
+)
+
+// specs are foretold by hand; what is measured has to agree.
+var specs = []spec{
+	{name: whole, profile: whole},
+	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: []check.Area{check.Admission}, breaks: []string{privilegedPod}},
+	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: []check.Area{check.Network}, breaks: []string{networkPolicy}},
+	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
+	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
+	{name: "vanilla", profile: "vanilla", breaks: []string{privilegedPod, networkPolicy, secretsAtRest}},
+}
+
+// areas that have registered checks, in the order of design.md.
+func areas() []check.Area {
+	var out []check.Area
+	for _, a := range []check.Area{check.Admission, check.Network, check.Data, check.Lifecycle, check.IdentityArea, check.Nodes} {
+		if len(checksOf(a)) > 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// checksOf are the IDs of the registered checks of an area, sorted.
+func checksOf(a check.Area) []string {
+	var out []string
+	for _, c := range check.Default.Checks() {
+		if c.Area == a {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// recorded are the checks of an area with outcomes that are only recorded.
+func recorded(a check.Area) []string {
+	out := []string{}
+	for _, c := range check.Default.Checks() {
+		if c.Area == a && c.Recorded != "" {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// specsOf are the clusters of an area.
+func specsOf(a check.Area) []spec {
+	var out []spec
+	for _, s := range specs {
+		if len(s.areas) == 0 || slices.Contains(s.areas, a) {
+			s.breaks = slices.DeleteFunc(slices.Clone(s.breaks), func(id string) bool { return !slices.Contains(checksOf(a), id) })
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// changed are the checks whose outcome differs, sorted.
+func changed(from, to map[string]v1alpha1.Outcome) []string {
+	out := []string{}
+	for id, o := range to {
+		if from[id] != o {
+			out = append(out, id)
+		}
+	}
+	for id := range from {
+		if _, there := to[id]; !there {
+			out = append(out, id)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// verify lists what is wrong with the table of an area.
+func verify(t Table, a check.Area) []string {
+	var wrong []string
+	if len(t.Clusters) == 0 || t.Clusters[0].Name != whole {
+		return []string{fmt.Sprintf("the first cluster is not %s", whole)}
+	}
+	base := t.Clusters[0].Outcomes
+	seen := map[string]bool{}
+	got := map[string]map[v1alpha1.Outcome]bool{}
+	for _, row := range t.Clusters {
+		if seen[row.Name] {
+			wrong = append(wrong, row.Name+" is there twice")
+		}
+		seen[row.Name] = true
+		if row.Commit == "" || row.Date == "" || row.Kubernetes == "" {
+			wrong = append(wrong, row.Name+": commit, date or version of Kubernetes is missing")
+		}
+		for _, id := range checksOf(a) {
+			o, there := row.Outcomes[id]
+			if !there {
+				wrong = append(wrong, fmt.Sprintf("%s: the registered check %s is missing", row.Name, id))
+				continue
+			}
+			if o.Validate() != nil {
+				wrong = append(wrong, fmt.Sprintf("%s: %s: outcome %q", row.Name, id, o))
+			}
+			if got[id] == nil {
+				got[id] = map[v1alpha1.Outcome]bool{}
+			}
+			got[id][o] = true
+		}
+		for id := range row.Outcomes {
+			if !slices.Contains(checksOf(a), id) {
+				wrong = append(wrong, fmt.Sprintf("%s: %s is no registered check of the area", row.Name, id))
+			}
+		}
+		if is := changed(base, row.Outcomes); !slices.Equal(is, row.Breaks) {
+			wrong = append(wrong, fmt.Sprintf("%s: breaks %q, but the outcomes of %q differ from %s", row.Name, row.Breaks, is, whole))
+		}
+		if !slices.Equal(recorded(a), row.Recorded) {
+			wrong = append(wrong, fmt.Sprintf("%s: recorded %q, want %q", row.Name, row.Recorded, recorded(a)))
+		}
+	}
+	for _, s := range specsOf(a) {
+		if !seen[s.name] {
+			wrong = append(wrong, s.name+" is not measured")
+		}
+	}
+	for _, id := range checksOf(a) {
+		for _, o := range []v1alpha1.Outcome{v1alpha1.Pass, v1alpha1.Fail} {
+			if !got[id][o] && !slices.Contains(recorded(a), id) {
+				wrong = append(wrong, fmt.Sprintf("%s: no cluster shows %s, and the check does not say why that can only be recorded", id, o))
+			}
+		}
+	}
+	sort.Strings(wrong)
+	return wrong
+}
+
+func fileOf(folder string, a check.Area) string {
+	return filepath.Join(folder, string(a)+".json")
+}
+
+func load(folder string, a check.Area) (Table, error) {
+	var t Table
+	data, err := os.ReadFile(fileOf(folder, a))
+	if err != nil {
+		return t, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&t); err != nil {
+		return t, fmt.Errorf("%s: %w", fileOf(folder, a), err)
+	}
+	return t, nil
+}
+
+// put replaces the row of that name and keeps the order of specs.
+func (t *Table) put(row Row, a check.Area) {
+	rows := map[string]Row{row.Name: row}
+	for _, r := range t.Clusters {
+		if r.Name != row.Name {
+			rows[r.Name] = r
+		}
+	}
+	t.Clusters = nil
+	for _, s := range specsOf(a) {
+		if r, there := rows[s.name]; there {
+			t.Clusters = append(t.Clusters, r)
+		}
+	}
+}
+
+func (t Table) save(folder string, a check.Area) error {
+	data, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(fileOf(folder, a), append(data, '\n'), 0o644)
+}
