@@ -36,6 +36,10 @@ func complete(t reflect.Type, raw any, path string) error {
 		}
 		t = t.Elem()
 	}
+	if raw == nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Map && t.Kind() != reflect.Interface {
+		// encoding/json leaves such a field at its zero value without a word.
+		return fmt.Errorf("field %q is null", strings.TrimPrefix(path, "."))
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return completeStruct(t, raw, path)
