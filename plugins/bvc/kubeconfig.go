@@ -24,5 +24,7 @@ func (a access) config() (*rest.Config, error) {
 	if err != nil {
 		return nil, usageError("read the kubeconfig: %w\nName one with --kubeconfig, or another context with --context", err)
 	}
+	// Warnings are the API server's words on each manifest; errors come anyway.
+	config.WarningHandler = rest.NoWarnings{}
 	return config, nil
 }

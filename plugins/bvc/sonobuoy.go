@@ -37,6 +37,9 @@ const (
 	// or gone before the run is given up: long enough for a slow registry,
 	// shorter than Sonobuoy's own five minutes.
 	troubleLimit = 90 * time.Second
+	// finalLimit is the same for a pod that ended or is gone: it leaves the
+	// worker time to hand over what the plugin wrote before its end.
+	finalLimit = 15 * time.Second
 	// retrieveTries of a download whose checksum must match.
 	retrieveTries = 5
 	// maxTarball bounds what is taken from a cluster.
@@ -65,8 +68,9 @@ func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, er
 		return b, usageError("make a client from the kubeconfig: %w", err)
 	}
 	// Sonobuoy's library logs every step at info, and its aggregator inherits
-	// the level: at info its log names every namespace and resource type.
-	logrus.SetLevel(logrus.WarnLevel)
+	// the level: at info its log names every namespace and resource type. It
+	// does not know the level warning by the name that its library gives it.
+	logrus.SetLevel(logrus.ErrorLevel)
 	logrus.SetOutput(o.suite.log)
 	helper, err := dynamic.NewAPIHelperFromRESTConfig(o.suite.rest)
 	if err != nil {
@@ -216,44 +220,47 @@ func (r *sonobuoyRun) pods(ctx context.Context) error {
 	if err != nil {
 		return nil // the next look will tell
 	}
-	trouble, plugin := "", false
+	trouble, plugin, limit := "", false, troubleLimit
 	for _, p := range list.Items {
 		if p.Labels["sonobuoy-plugin"] == "bvc" {
 			plugin, r.sawPod = true, true
 		}
-		if t := troubleOf(p); t != "" {
+		if t, final := troubleOf(p); t != "" {
 			trouble = t
+			if final {
+				limit = finalLimit
+			}
 		}
 	}
 	if r.sawPod && !plugin {
-		trouble = "the plugin's pod was removed from the cluster before it handed over its results"
+		trouble, limit = "the plugin's pod was removed from the cluster before it handed over its results", finalLimit
 	}
 	if trouble != r.trouble {
 		r.trouble, r.since = trouble, time.Now()
 	}
-	if trouble != "" && (time.Since(r.since) > troubleLimit || r.sawPod && !plugin && time.Since(r.since) > 5*pollEvery) {
+	if trouble != "" && time.Since(r.since) > limit {
 		return &exitError{exitInconclusive, fmt.Errorf("the run was given up: %s", trouble)}
 	}
 	return nil
 }
 
 // troubleOf says in one sentence why a pod of the run does not get on, empty
-// when it does.
-func troubleOf(p corev1.Pod) string {
+// when it does, and whether that can not change any more.
+func troubleOf(p corev1.Pod) (trouble string, final bool) {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("pod %s is not scheduled: %s", p.Name, c.Message)
+			return fmt.Sprintf("pod %s is not scheduled: %s", p.Name, c.Message), false
 		}
 	}
 	for _, c := range p.Status.ContainerStatuses {
 		if w := c.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
-			return fmt.Sprintf("container %s of pod %s does not start (%s): image %s; %s", c.Name, p.Name, w.Reason, c.Image, w.Message)
+			return fmt.Sprintf("container %s of pod %s does not start (%s): image %s; %s", c.Name, p.Name, w.Reason, c.Image, w.Message), false
 		}
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
-			return fmt.Sprintf("container %s of pod %s ended with exit code %d (%s)", c.Name, p.Name, t.ExitCode, t.Reason)
+			return fmt.Sprintf("container %s of pod %s ended with exit code %d (%s)", c.Name, p.Name, t.ExitCode, t.Reason), true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // retrieve fetches Sonobuoy's tarball, checks it against the checksum that the
