@@ -8,10 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ci/push.sh
 
 registry="$(kind/registry.sh)"
+mkdir -p .work
+# Another terminal may build at the same time, under the same tag.
+exec {lock}>.work/.image.lock
+flock "$lock"
 say "building bin/bvc and its image"
 ci/build.sh
 build_image "$registry/bvc:devel" .
-mkdir -p .work
 push "$registry" bvc:devel >.work/image.new
 mv .work/image.new .work/image
 cat .work/image

@@ -11,6 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . kind/cache.sh
 
 kubeconfig="$(ci/prepare.sh "$profile")"
+# Two runs on one cluster would measure each other.
+exec {lock}>".work/$profile/.lock"
+flock "$lock"
 # A test that runs the suite on several clusters builds once.
 image="${BVC_IMAGE:-$(ci/image.sh)}"
 { read -r _ && read -r sonobuoy; } < <(kind/sonobuoy.sh)
