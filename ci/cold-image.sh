@@ -15,7 +15,7 @@ head -c 4096 /dev/urandom >"$context/fresh"
 printf 'FROM %s/bvc:devel\nCOPY fresh /fresh\n' "$registry" >"$context/Dockerfile"
 tag="bvc-cold:$(sha256sum "$context/fresh" | cut -c1-16)"
 build_image "$registry/$tag" "$context"
-push "$registry" "$tag" >.work/cold-image.new
-mv .work/cold-image.new .work/cold-image
+reference="$(push "$registry" "$tag")"
 docker rmi "$registry/$tag" >/dev/null
-cat .work/cold-image
+printf '%s\n' "$reference" >.work/cold-image
+printf '%s\n' "$reference"
