@@ -112,6 +112,9 @@ func aggregatorRights() []any {
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}},
 		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create"}},
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "list"}},
+		// It asks for its namespace before it notes that a run is complete; a
+		// Role in the namespace can grant that for this one.
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{sonobuoyNamespace}, Verbs: []string{"get"}},
 	}
 	return []any{
 		role(sonobuoyNamespace, aggregatorRole, rules),
