@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,7 @@ func ReadExpected(data []byte) (Expected, error) {
 	if err := d.Decode(&e); err != nil {
 		return e, fmt.Errorf("read expected outcomes: %w", err)
 	}
-	if err := d.Decode(&Expected{}); err != io.EOF {
+	if err := d.Decode(&Expected{}); !errors.Is(err, io.EOF) {
 		return e, fmt.Errorf("read expected outcomes: a second document")
 	}
 	if len(e.Checks) == 0 {
