@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
@@ -111,7 +112,7 @@ func connect(t *testing.T, profile string) *access {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.QPS, config.Burst = 100, 100
+	config.QPS, config.Burst, config.WarningHandler = 100, 100, rest.NoWarnings{}
 	a := &access{}
 	if a.client, err = kubernetes.NewForConfig(config); err != nil {
 		t.Fatal(err)
