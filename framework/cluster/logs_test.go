@@ -38,13 +38,13 @@ func TestFollowAgentLosesAndDoublesNothing(t *testing.T) {
 		case 1: // the container has not started
 			http.Error(w, `{"kind":"Status","code":400,"reason":"BadRequest"}`, http.StatusBadRequest)
 		case 2: // breaks off within a line
-			io.WriteString(w, seenLine(1)+"foreign\n"+seenLine(2)+seenLine(3)[:20])
+			_, _ = io.WriteString(w, seenLine(1)+"foreign\n"+seenLine(2)+seenLine(3)[:20])
 		case 3:
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 		case 4: // ends between lines
-			io.WriteString(w, seenLine(1)+seenLine(2)+seenLine(3))
+			_, _ = io.WriteString(w, seenLine(1)+seenLine(2)+seenLine(3))
 		default:
-			io.WriteString(w, seenLine(1)+seenLine(2)+seenLine(3)+seenLine(4)+seenLine(5))
+			_, _ = io.WriteString(w, seenLine(1)+seenLine(2)+seenLine(3)+seenLine(4)+seenLine(5))
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}

@@ -23,7 +23,7 @@ func TestGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]byte{
-		"rbac.yaml":                            rbac,
+		"rbac.yaml":                           rbac,
 		"../../suites/catalogue/CATALOGUE.md": catalogue.Markdown(cat),
 	} {
 		if *update {

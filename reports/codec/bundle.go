@@ -51,7 +51,7 @@ func readFile(dir fs.FS, name string, most int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s of the bundle: %w", name, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the bundle: %w", name, err)
