@@ -8,7 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unit() { go test -count=1 ./...; }
 
 api() {
-	BVC_KUBE_BINARIES="$(kind/binaries.sh "${K8S_VERSION:-1.36}")" go test -count=1 -tags apiserver -timeout 10m -v ./ci/apiserver
+	local binaries
+	binaries="$(kind/binaries.sh "${K8S_VERSION:-1.36}")"
+	BVC_KUBE_BINARIES="$binaries" go test -count=1 -tags apiserver -timeout 10m -v ./ci/apiserver
 }
 
 clusters() {
