@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,7 +175,7 @@ func (r *sonobuoyRun) await(ctx context.Context) (*aggregation.Status, error) {
 			}
 			continue
 		}
-		if err := r.pods(ctx); err != nil {
+		if err := r.pods(ctx, handedOver(status)); err != nil {
 			return nil, err
 		}
 		r.line.set("%s", progressText(status))
@@ -214,8 +215,14 @@ func progressText(s *aggregation.Status) string {
 	return "Sonobuoy: " + s.Status
 }
 
+// handedOver reports whether Sonobuoy is done with the plugin and removes its
+// pod by itself.
+func handedOver(s *aggregation.Status) bool {
+	return s != nil && slices.ContainsFunc(s.Plugins, func(p aggregation.PluginStatus) bool { return p.Status != aggregation.RunningStatus })
+}
+
 // pods gives up on a run whose pods can not come to anything.
-func (r *sonobuoyRun) pods(ctx context.Context) error {
+func (r *sonobuoyRun) pods(ctx context.Context, handedOver bool) error {
 	list, err := r.kube.CoreV1().Pods(r.options.namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=sonobuoy"})
 	if err != nil {
 		return nil // the next look will tell
@@ -232,7 +239,7 @@ func (r *sonobuoyRun) pods(ctx context.Context) error {
 			}
 		}
 	}
-	if r.sawPod && !plugin {
+	if r.sawPod && !plugin && !handedOver {
 		trouble, limit = "the plugin's pod was removed from the cluster before it handed over its results", finalLimit
 	}
 	if trouble != r.trouble {
