@@ -94,7 +94,7 @@ func conductInCluster(ctx context.Context, s *suite) (report v1alpha1.Conformanc
 	if err != nil {
 		return report, evidence, toolFailed(err)
 	}
-	ran := ""
+	var ran string
 	if s.image, ran, err = ownImage(ctx, client); err != nil {
 		return report, evidence, usageError("find out the plugin's own image: %w", err)
 	}
@@ -171,7 +171,13 @@ func postProgress(port string, log io.Writer) func(spec.Progress) {
 		if err != nil {
 			return
 		}
-		answer, err := client.Post("http://localhost:"+port+"/progress", "application/json", bytes.NewReader(body))
+		// A run that is being interrupted still says how far it came.
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://localhost:"+port+"/progress", bytes.NewReader(body))
+		if err != nil {
+			return
+		}
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := client.Do(request)
 		if err != nil {
 			fmt.Fprintln(log, "progress was not taken:", err)
 			return

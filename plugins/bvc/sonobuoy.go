@@ -90,7 +90,7 @@ func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, er
 		if left := r.remove(context.WithoutCancel(ctx)); left != nil && err == nil {
 			err = &exitError{exitInconclusive, fmt.Errorf("the run is over, but objects stay in the cluster: %w\nRemove them with: bvc cleanup", left)}
 		} else if left != nil {
-			err = fmt.Errorf("%w\nObjects stay in the cluster (%v). Remove them with: bvc cleanup", err, left)
+			err = fmt.Errorf("%w\nObjects stay in the cluster (%w). Remove them with: bvc cleanup", err, left)
 		}
 	}()
 	if err := r.start(); err != nil {
@@ -225,7 +225,7 @@ func handedOver(s *aggregation.Status) bool {
 func (r *sonobuoyRun) pods(ctx context.Context, handedOver bool) error {
 	list, err := r.kube.CoreV1().Pods(r.options.namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=sonobuoy"})
 	if err != nil {
-		return nil // the next look will tell
+		return nil //nolint:nilerr // the next look will tell, and status reports a cluster that stays silent
 	}
 	trouble, plugin, limit := "", false, troubleLimit
 	for _, p := range list.Items {
