@@ -116,7 +116,6 @@ func (r *sonobuoyRun) start() error {
 		return fmt.Errorf("read sonobuoy.json: %w", err)
 	}
 	c.Namespace, c.WorkerImage, c.ImagePullPolicy = r.options.namespace, r.options.sonobuoyImage, r.options.pullPolicy
-	c.AggregatorPermissions, c.ServiceAccountName, c.ExistingServiceAccount = config.AggregatorPermissionsNamespaceAdmin, aggregatorAccount, true
 	generate := &client.GenConfig{Config: c, EnableRBAC: false, ImagePullPolicy: r.options.pullPolicy, StaticPlugins: []*manifest.Manifest{plugin}, KubeVersion: "unknown"}
 	objects, err := r.client.GenerateManifest(generate)
 	if err != nil {
