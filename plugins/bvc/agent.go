@@ -18,7 +18,7 @@ func agentCommand() *cobra.Command {
 
 	var serve agent.Serve
 	s := &cobra.Command{
-		Use: "serve", Short: "Echo greetings", Args: cobra.NoArgs,
+		Use: "serve", Short: "Echo greetings", Args: noArguments,
 		Example: "  bvc agent serve --nonce 5f3a --port 18080 --ready-after 65s",
 		RunE: func(c *cobra.Command, _ []string) error {
 			serve.Nonce, serve.ReadyPort = nonce, readyPort
@@ -31,7 +31,7 @@ func agentCommand() *cobra.Command {
 	var dial agent.Dial
 	var targets []string
 	d := &cobra.Command{
-		Use: "dial", Short: "Greet servers again and again", Args: cobra.NoArgs,
+		Use: "dial", Short: "Greet servers again and again", Args: noArguments,
 		Example: "  bvc agent dial --nonce 5f3a --client c1 --target s1=10.0.0.7:18080",
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, t := range targets {

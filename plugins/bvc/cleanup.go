@@ -26,7 +26,7 @@ func cleanupCommand() *cobra.Command {
 	var sonobuoyNS string
 	var namespaces []string
 	c := &cobra.Command{
-		Use: "cleanup", Short: "Remove what a killed run left in the cluster", Args: cobra.NoArgs,
+		Use: "cleanup", Short: "Remove what a killed run left in the cluster", Args: noArguments,
 		Long: `Removes Sonobuoy's objects of a bvc run and every object that a run made in the tenant namespaces. What rbac.yaml
 prepared stays: kubectl delete -f rbac.yaml removes it.`,
 		Example: "  bvc cleanup\n  bvc cleanup --kubeconfig cluster.kubeconfig",
@@ -77,7 +77,7 @@ func removeAll(ctx context.Context, config *rest.Config, sonobuoyNS string, name
 		}
 	}
 	for _, l := range cluster.Sweep(ctx, dyn, there, "") {
-		errs = append(errs, fmt.Errorf("%d %s: %s", l.Count, l.Resource, l.Reason))
+		errs = append(errs, fmt.Errorf("%s in the tenant namespaces, %d seen last: %s", l.Resource, l.Count, l.Reason))
 	}
 	return errors.Join(errs...)
 }

@@ -53,6 +53,22 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// noArguments and oneBundle say what is wrong with the arguments in the words
+// of the command; cobra's own would call a stray value an unknown command.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError("%s takes no argument, but got %q; is a flag without its value before it?\nSee '%s --help'", c.CommandPath(), args[0], c.CommandPath())
+	}
+	return nil
+}
+
+func oneBundle(c *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return usageError("%s takes one argument, the tarball or the directory of a run\nSee '%s --help'", c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}
+
 // codeOf is the exit code of a conclusion.
 func codeOf(c v1alpha1.ConclusionWord) int {
 	switch c {
@@ -67,7 +83,8 @@ func codeOf(c v1alpha1.ConclusionWord) int {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// The first Ctrl-C ends the run in order, the second one the program.
+	context.AfterFunc(ctx, stop)
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -109,7 +126,7 @@ one report per site. It is neither a product nor a certificate of the BSI.
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print version, commit and catalogue digest", Args: cobra.NoArgs,
+		Use: "version", Short: "Print version, commit and catalogue digest", Args: noArguments,
 		Example: "  bvc version",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cat, err := loadCatalogue()

@@ -41,7 +41,7 @@ const suiteTimeout = 40 * time.Minute
 func pluginCommand() *cobra.Command {
 	var s suite
 	c := &cobra.Command{
-		Use: "plugin", Short: "Run as Sonobuoy plugin (inside the plugin pod only)", Args: cobra.NoArgs,
+		Use: "plugin", Short: "Run as Sonobuoy plugin (inside the plugin pod only)", Args: noArguments,
 		Example: "  bvc plugin --label-filter 'area: containsAny admission'",
 		Long: `Runs the suite inside the cluster and hands the report bundle to Sonobuoy's worker. The file done is
 written last; after it the exit code is 0, whatever the verdict: the verdict is in the report.`,

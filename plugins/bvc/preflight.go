@@ -128,7 +128,7 @@ func preflightCommand() *cobra.Command {
 	var siteFile, format string
 	var namespaces []string
 	c := &cobra.Command{
-		Use: "preflight", Short: "Check the site file and the rights without running anything", Args: cobra.NoArgs,
+		Use: "preflight", Short: "Check the site file and the rights without running anything", Args: noArguments,
 		Long: `Checks the site file, and asks the cluster which of the declared rights the runner would have, and what each missing
 one costs. Nothing is created. With the kubeconfig's own rights this is what --via direct would find.`,
 		Example: "  bvc preflight --site site.yaml",

@@ -45,7 +45,7 @@ func openBundle(path string) (b codec.Bundle, tarball bool, err error) {
 func reportCommand() *cobra.Command {
 	var format, out, language string
 	c := &cobra.Command{
-		Use: "report TARBALL|DIRECTORY", Short: "Show the report of a run", Args: cobra.ExactArgs(1),
+		Use: "report TARBALL|DIRECTORY", Short: "Show the report of a run", Args: oneBundle,
 		Long: `Reads a report bundle, or Sonobuoy's tarball with one inside, and writes it as text, HTML, JSON or JUnit. Hand on the
 bundle, never the tarball: the tarball names every namespace of the cluster.`,
 		Example: "  bvc report 202611210300_sonobuoy_....tar.gz -o html --out report.html\n  bvc report bvc-3f2a1b\n  bvc report bvc-3f2a1b -o html --lang en --out report.html",
@@ -107,7 +107,7 @@ func put(path string, data []byte, stdout io.Writer) error {
 func rejudgeCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use: "rejudge TARBALL|DIRECTORY", Short: "Prove that the outcomes of a report follow from its evidence", Args: cobra.ExactArgs(1),
+		Use: "rejudge TARBALL|DIRECTORY", Short: "Prove that the outcomes of a report follow from its evidence", Args: oneBundle,
 		Long: `Judges the evidence of a bundle again and compares every outcome, finding, state and the conclusion with the report. It
 proves that the report follows from the evidence, not that the run was honest. With another catalogue than the
 report's it shows what would change. Exit code 4 when there is a difference.`,
@@ -152,7 +152,7 @@ report's it shows what would change. Exit code 4 when there is a difference.`,
 func catalogueCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use: "catalogue", Short: "Print requirements, statements and the checks that cover them", Args: cobra.NoArgs,
+		Use: "catalogue", Short: "Print requirements, statements and the checks that cover them", Args: noArguments,
 		Example: "  bvc catalogue -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cat, err := loadCatalogue()

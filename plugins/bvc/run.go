@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/spec"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
@@ -31,7 +32,7 @@ type runOptions struct {
 func runCommand() *cobra.Command {
 	var o runOptions
 	c := &cobra.Command{
-		Use: "run", Short: "Run the suite against a cluster and write its report", Args: cobra.NoArgs,
+		Use: "run", Short: "Run the suite against a cluster and write its report", Args: noArguments,
 		Long: `Runs the suite in the cluster through Sonobuoy, fetches the report bundle and removes what the run made.
 The site applies rbac.yaml once before: kubectl apply -f plugins/bvc/rbac.yaml. With --via direct the suite runs
 in this process with the rights of the kubeconfig, and no Sonobuoy is needed.
@@ -82,6 +83,10 @@ func run(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	cat, err := loadCatalogue()
 	if err != nil {
 		return err
+	}
+	// Before anything is made: inside the plugin the mistake would cost a run.
+	if _, err := spec.Select(check.Default.Checks(), levels(cat), o.suite.filter); err != nil {
+		return &exitError{exitUsage, err}
 	}
 	var b codec.Bundle
 	line := newLine(stderr)

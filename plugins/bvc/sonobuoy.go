@@ -43,6 +43,8 @@ const (
 	finalLimit = 15 * time.Second
 	// retrieveTries of a download whose checksum must match.
 	retrieveTries = 5
+	// downloadLimit of one try: some 100 KB, over a slow line.
+	downloadLimit = 2 * time.Minute
 	// maxTarball bounds what is taken from a cluster.
 	maxTarball = 256 << 20
 )
@@ -53,7 +55,10 @@ type sonobuoyRun struct {
 	client  *client.SonobuoyClient
 	kube    kubernetes.Interface
 	line    *line
+	// trouble is what keeps the run's pods from getting on, and since when;
+	// final when it can not change any more.
 	trouble string
+	final   bool
 	since   time.Time
 	sawPod  bool
 }
@@ -68,6 +73,9 @@ func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, er
 	if r.kube, err = kubernetes.NewForConfig(o.suite.rest); err != nil {
 		return b, usageError("make a client from the kubeconfig: %w", err)
 	}
+	if err := preflightRun(ctx, r.kube, o); err != nil {
+		return b, err
+	}
 	// Sonobuoy's library logs every step at info, and its aggregator inherits
 	// the level: at info its log names every namespace and resource type. It
 	// does not know the level warning by the name that its library gives it.
@@ -79,9 +87,6 @@ func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, er
 	}
 	if r.client, err = client.NewSonobuoyClient(o.suite.rest, helper); err != nil {
 		return b, usageError("make Sonobuoy's client: %w", err)
-	}
-	if err := preflightRun(ctx, r.kube, o); err != nil {
-		return b, err
 	}
 	l.set("starting Sonobuoy in namespace %s", o.namespace)
 	// From here on there is something to remove, whatever happens.
@@ -177,7 +182,11 @@ func (r *sonobuoyRun) await(ctx context.Context) (*aggregation.Status, error) {
 		if err := r.pods(ctx, handedOver(status)); err != nil {
 			return nil, err
 		}
-		r.line.set("%s", progressText(status))
+		if r.trouble != "" {
+			r.line.set("%s", r.trouble)
+		} else {
+			r.line.set("%s", progressText(status))
+		}
 	}
 }
 
@@ -226,23 +235,26 @@ func (r *sonobuoyRun) pods(ctx context.Context, handedOver bool) error {
 	if err != nil {
 		return nil //nolint:nilerr // the next look will tell, and status reports a cluster that stays silent
 	}
-	trouble, plugin, limit := "", false, troubleLimit
+	trouble, plugin, final := "", false, false
 	for _, p := range list.Items {
 		if p.Labels["sonobuoy-plugin"] == "bvc" {
 			plugin, r.sawPod = true, true
 		}
-		if t, final := troubleOf(p); t != "" {
-			trouble = t
-			if final {
-				limit = finalLimit
-			}
+		if t, f := troubleOf(p); t != "" {
+			trouble, final = t, final || f
 		}
 	}
 	if r.sawPod && !plugin && !handedOver {
-		trouble, limit = "the plugin's pod was removed from the cluster before it handed over its results", finalLimit
+		trouble, final = "the plugin's pod was removed from the cluster before it handed over its results", true
 	}
-	if trouble != r.trouble {
-		r.trouble, r.since = trouble, time.Now()
+	// The words of one trouble change, as from ErrImagePull to ImagePullBackOff and back.
+	if (trouble == "") != (r.trouble == "") || final != r.final {
+		r.since = time.Now()
+	}
+	r.trouble, r.final = trouble, final
+	limit := troubleLimit
+	if final {
+		limit = finalLimit
 	}
 	if trouble != "" && time.Since(r.since) > limit {
 		return &exitError{exitInconclusive, fmt.Errorf("the run was given up: %s", trouble)}
@@ -274,8 +286,17 @@ func troubleOf(p corev1.Pod) (trouble string, final bool) {
 // namespace of the cluster.
 func (r *sonobuoyRun) retrieve(ctx context.Context, status *aggregation.Status) (codec.Bundle, error) {
 	var last error
-	for try := 1; try <= retrieveTries && ctx.Err() == nil; try++ {
-		tarball, err := r.download()
+	for try := 1; try <= retrieveTries; try++ {
+		if try > 1 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Duration(try) * pollEvery):
+			}
+		}
+		if ctx.Err() != nil {
+			return codec.Bundle{}, &exitError{exitInconclusive, errors.New("interrupted while the results were fetched; there is no report")}
+		}
+		tarball, err := r.download(ctx)
 		if err == nil {
 			sum := sha256.Sum256(tarball)
 			if got := hex.EncodeToString(sum[:]); got == status.Tarball.SHA256 {
@@ -302,8 +323,30 @@ func pluginErrors(s *aggregation.Status) string {
 	return ""
 }
 
-// download streams the tarball, which Sonobuoy sends inside another archive.
-func (r *sonobuoyRun) download() ([]byte, error) {
+// download fetches the tarball. Sonobuoy's client takes no context, and a
+// connection that was cut in silence would hold the run for ever.
+func (r *sonobuoyRun) download(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, downloadLimit)
+	defer cancel()
+	type answer struct {
+		tarball []byte
+		err     error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		tarball, err := r.stream()
+		got <- answer{tarball, err}
+	}()
+	select {
+	case a := <-got:
+		return a.tarball, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the tarball did not come within %s: %w", downloadLimit, ctx.Err())
+	}
+}
+
+// stream reads the tarball, which Sonobuoy sends inside another archive.
+func (r *sonobuoyRun) stream() ([]byte, error) {
 	stream, failed, err := r.client.RetrieveResults(&client.RetrieveConfig{Namespace: r.options.namespace, Path: config.AggregatorResultsPath})
 	if err != nil {
 		return nil, err
