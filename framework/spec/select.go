@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -22,7 +23,13 @@ func Labels(c *check.Check, level v1alpha1.Level) []string {
 func Select(checks []*check.Check, levels map[string]v1alpha1.Level, filter string) ([]*check.Check, error) {
 	matches, err := types.ParseLabelFilter(filter)
 	if err != nil {
-		return nil, fmt.Errorf("label filter %q: %w", filter, err)
+		// Ginkgo's message is painted for a terminal; its last line says what is wrong.
+		why := err.Error()
+		var mistake types.GinkgoError
+		if errors.As(err, &mistake) {
+			why = mistake.Message[strings.LastIndex(mistake.Message, "\n")+1:]
+		}
+		return nil, fmt.Errorf("label filter %q: %s A filter is such as 'area: containsAny network'", filter, why)
 	}
 	var chosen []*check.Check
 	known := map[string]bool{}
