@@ -40,7 +40,7 @@ func ReadBundle(dir fs.FS) (Bundle, error) {
 // readFile reads a regular file of at most so many bytes; a link or a device
 // in a bundle is refused.
 func readFile(dir fs.FS, name string, most int) ([]byte, error) {
-	info, err := fs.Stat(dir, name)
+	info, err := fs.Lstat(dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("look for %s in the bundle: %w", name, err)
 	}

@@ -97,7 +97,9 @@ func Compare(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, rule
 		out.Results = append(out.Results, c.check(k, r))
 	}
 	out.Statements, out.Requirements = rules.Roll(rules.Catalogue, out.Results, report.Site.ProtectionNeed)
-	out.Conclusion = rules.Conclude(rules.Catalogue, out.Results, out.Statements, out.Requirements, report.Run.Complete())
+	// As the run concluded: what it left in the cluster keeps it from being complete.
+	complete := report.Run.Complete() && len(report.Run.Leftovers) == 0
+	out.Conclusion = rules.Conclude(rules.Catalogue, out.Results, out.Statements, out.Requirements, complete)
 	c.states(report, out)
 	sort.SliceStable(c.differences, func(i, j int) bool {
 		a, b := c.differences[i], c.differences[j]
