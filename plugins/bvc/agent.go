@@ -10,7 +10,14 @@ import (
 )
 
 func agentCommand() *cobra.Command {
-	c := &cobra.Command{Use: "agent", Short: "Run a role of the probe agent (inside probe pods only)", Hidden: true}
+	c := &cobra.Command{
+		Use: "agent", Short: "Run a role of the probe agent (inside probe pods only)", Hidden: true,
+		Example: "  bvc agent serve --nonce 5f3a",
+		// Without this a misspelled role would print the help and end well.
+		RunE: func(*cobra.Command, []string) error {
+			return usageError("no such role; it is serve or dial\nSee 'bvc agent --help'")
+		},
+	}
 	var nonce string
 	var readyPort int
 	c.PersistentFlags().StringVar(&nonce, "nonce", "", "the run's nonce")

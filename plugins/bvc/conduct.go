@@ -111,6 +111,11 @@ func nothing(s suite, cause error) (v1alpha1.ConformanceReport, v1alpha1.Evidenc
 	at := now()
 	run := v1alpha1.Run{ID: runID, StartedAt: at, FinishedAt: at, Via: s.via, Mode: "prepared", Filter: s.filter, Arguments: s.arguments, Interrupted: true}
 	why := v1alpha1.Plain(cause.Error(), 300)
+	if s.site.ProtectionNeed.Validate() != nil {
+		// The site file could not be read. A report names a protection need in
+		// any case; of a site that is not known it is the stricter one.
+		s.site = site{Site: v1alpha1.Site{Name: "unknown", Organisation: "unknown", ProtectionNeed: v1alpha1.NeedVeryHigh}}
+	}
 	var results []v1alpha1.Result
 	for _, c := range check.Default.Checks() {
 		results = append(results, v1alpha1.Result{CheckID: c.ID, Outcome: v1alpha1.NotRun,

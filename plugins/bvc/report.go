@@ -50,6 +50,9 @@ func reportCommand() *cobra.Command {
 bundle, never the tarball: the tarball names every namespace of the cluster.`,
 		Example: "  bvc report 202611210300_sonobuoy_....tar.gz -o html --out report.html\n  bvc report bvc-3f2a1b\n  bvc report bvc-3f2a1b -o html --lang en --out report.html",
 		RunE: func(c *cobra.Command, args []string) error {
+			if language != "de" && language != "en" {
+				return usageError("--lang %q: it is de or en", language)
+			}
 			b, tarball, err := openBundle(args[0])
 			if err != nil {
 				return err
@@ -113,6 +116,9 @@ proves that the report follows from the evidence, not that the run was honest. W
 report's it shows what would change. Exit code 4 when there is a difference.`,
 		Example: "  bvc rejudge bvc-3f2a1b",
 		RunE: func(c *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return usageError("-o %q: it is text or json", format)
+			}
 			b, _, err := openBundle(args[0])
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"os"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
@@ -26,7 +27,7 @@ func readSite(path string) (site, error) {
 	if path == "" {
 		return site{}, usageError("no site file: write one after the example plugins/bvc/site.example.yaml and name it with --site")
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := readBounded(path, codec.MaxSiteBytes)
 	if err != nil {
 		return site{}, usageError("read the site file: %w", err)
 	}
@@ -36,4 +37,16 @@ func readSite(path string) (site, error) {
 	}
 	sum := sha256.Sum256(raw)
 	return site{Site: decoded, digest: "sha256:" + hex.EncodeToString(sum[:]), raw: raw}, nil
+}
+
+// readBounded reads at most a byte more than most, which the decoder then
+// refuses: a path given by mistake may hold anything. Links are followed, as a
+// mounted ConfigMap is one.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
 }
