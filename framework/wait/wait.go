@@ -22,7 +22,8 @@ type TimeoutError struct {
 	Waited time.Duration
 	// State is the last state seen, empty when none was.
 	State string
-	// Last is the last error of a look, nil when the last look succeeded.
+	// Last is the last error of a look, nil when the last look succeeded. A look
+	// that the end of the wait cut short counts only where nothing was seen before.
 	Last error
 	// Cause is why waiting ended before its limit, nil at the limit.
 	Cause error
@@ -69,7 +70,11 @@ func For[T any](ctx context.Context, limit time.Duration, what string,
 			}
 			failure.State, failure.Last = state, nil
 		case limited.Err() != nil:
-			// The look was cut short by our own limit: the state before it says more.
+			// The look was cut short by our own limit: the state before it says
+			// more, where there is one.
+			if failure.State == "" && failure.Last == nil {
+				failure.Last = err
+			}
 		case Transient(err):
 			failure.Last = err
 		default:
