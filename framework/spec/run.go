@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,9 @@ type Options struct {
 	Logf func(format string, args ...any)
 	// Now is the clock.
 	Now func() time.Time
+
+	// grace replaces hangGrace when it is not zero; tests do not have 10 s.
+	grace time.Duration
 }
 
 // Progress is how far a run is.
@@ -104,7 +108,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	out := Outcome{Observations: s.evidence(), Interrupted: limited.Err() != nil}
 	for _, c := range o.Checks {
 		if selected[c.ID] {
-			out.Results = append(out.Results, c.Judge(out.Observations))
+			out.Results = append(out.Results, o.judge(c, out.Observations))
 			continue
 		}
 		out.Results = append(out.Results, v1alpha1.Result{CheckID: c.ID, Outcome: v1alpha1.NotRun, Reason: v1alpha1.T(
@@ -132,6 +136,19 @@ func (s *schedule) runAllowed(ctx context.Context, missing map[string][]string) 
 	s.run(ctx)
 }
 
+// judge gives the check's result, also when its Judge panics: the fault of one
+// check must not take the results of all others with it.
+func (o Options) judge(c *check.Check, evidence []v1alpha1.Observation) (result v1alpha1.Result) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.Logf("judge of check %s crashed: %v\n%s", c.ID, r, debug.Stack())
+			result = v1alpha1.Result{CheckID: c.ID, Outcome: v1alpha1.Inconclusive, Reason: v1alpha1.T(
+				"Fehler der Prüfung selbst: ihr Urteil stürzte ab.", "The check itself is at fault: its Judge crashed.")}
+		}
+	}()
+	return c.Judge(evidence)
+}
+
 // tell reports every check's result as soon as its probes have ended.
 func (o Options) tell(s *schedule, all *sync.WaitGroup) {
 	if o.Progress == nil {
@@ -144,7 +161,7 @@ func (o Options) tell(s *schedule, all *sync.WaitGroup) {
 			for _, p := range c.Probes {
 				<-s.finished[p.Name]
 			}
-			r := c.Judge(s.evidence())
+			r := o.judge(c, s.evidence())
 			mu.Lock()
 			defer mu.Unlock()
 			progress.Result, progress.Completed, progress.Running = r, progress.Completed+1, s.running()
@@ -177,7 +194,7 @@ func (o Options) describe(s *schedule) {
 							ginkgo.Fail("interrupted while awaiting probe " + p.Name)
 						}
 					}
-					tellGinkgo(c.Judge(s.evidence()))
+					tellGinkgo(o.judge(c, s.evidence()))
 				})
 			}
 		})

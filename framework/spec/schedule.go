@@ -4,6 +4,7 @@
 package spec
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type schedule struct {
 	probes   []*check.Probe
 	env      func(probe string) any
 	capacity int64
+	grace    time.Duration
 	now      func() time.Time
 	log      func(format string, args ...any)
 	finished map[string]chan struct{}
@@ -43,7 +45,7 @@ type schedule struct {
 
 func newSchedule(probes []*check.Probe, o Options) *schedule {
 	s := &schedule{
-		probes: probes, env: o.Env, capacity: o.Concurrency, now: o.Now, log: o.Logf,
+		probes: probes, env: o.Env, capacity: o.Concurrency, grace: cmp.Or(o.grace, hangGrace), now: o.Now, log: o.Logf,
 		finished: map[string]chan struct{}{}, observations: map[string]v1alpha1.Observation{},
 	}
 	for _, p := range probes {
@@ -107,7 +109,7 @@ func (s *schedule) observe(ctx context.Context, p *check.Probe) {
 	case got = <-result:
 	case <-s.givenUp(limited):
 		got.problem = &v1alpha1.Problem{Kind: check.ProblemTimeout, Phase: "hung",
-			Message: fmt.Sprintf("the probe did not come back within %s after its time was over", hangGrace)}
+			Message: fmt.Sprintf("the probe did not come back within %s after its time was over", s.grace)}
 	}
 	if got.problem != nil && got.problem.Kind == check.ProblemError {
 		switch {
@@ -127,10 +129,10 @@ func (s *schedule) observe(ctx context.Context, p *check.Probe) {
 	})
 }
 
-// givenUp closes hangGrace after ctx ended.
+// givenUp closes the grace after ctx ended.
 func (s *schedule) givenUp(ctx context.Context) <-chan struct{} {
 	out := make(chan struct{})
-	context.AfterFunc(ctx, func() { time.AfterFunc(hangGrace, func() { close(out) }) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(s.grace, func() { close(out) }) })
 	return out
 }
 
