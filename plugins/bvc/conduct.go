@@ -71,6 +71,10 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	if err != nil {
 		return report, evidence, usageError("reach the cluster: %w", err)
 	}
+	if s.via == viaSonobuoy && env.TenantIdentity != cluster.IdentityServiceAccount {
+		// Inside the plugin the runner itself is nobody's tenant.
+		return report, evidence, usageError("the runner gets no token of ServiceAccount %s/%s: apply plugins/bvc/rbac.yaml", s.namespaces[0], cluster.TenantServiceAccount)
+	}
 	rights, err := env.Effective(ctx, declaredRights(checks))
 	if err != nil {
 		return report, evidence, usageError("reach the cluster: %w", err)

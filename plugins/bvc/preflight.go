@@ -88,9 +88,9 @@ func preflightRun(ctx context.Context, client kubernetes.Interface, o runOptions
 	if len(missing) > 0 {
 		return usageError("the kubeconfig's user lacks rights in namespace %s: %s\nUse one that has them, or run with --via direct", o.namespace, strings.Join(missing, ", "))
 	}
-	for _, name := range []string{runnerAccount, aggregatorAccount} {
-		if _, err := client.CoreV1().ServiceAccounts(o.namespace).Get(ctx, name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
-			return usageError("ServiceAccount %s/%s does not exist: apply plugins/bvc/rbac.yaml", o.namespace, name)
+	for _, account := range [][2]string{{o.namespace, runnerAccount}, {o.namespace, aggregatorAccount}, {o.suite.namespaces[0], cluster.TenantServiceAccount}} {
+		if _, err := client.CoreV1().ServiceAccounts(account[0]).Get(ctx, account[1], metav1.GetOptions{}); apierrors.IsNotFound(err) {
+			return usageError("ServiceAccount %s/%s does not exist: apply plugins/bvc/rbac.yaml", account[0], account[1])
 		}
 	}
 	pods, err := client.CoreV1().Pods(o.namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=sonobuoy"})
