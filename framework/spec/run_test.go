@@ -76,6 +76,22 @@ func compareOutcomes(t *testing.T, got, want map[string]v1alpha1.Outcome) {
 	}
 }
 
+// reportLog takes Ginkgo's report and tells when it has ended.
+type reportLog struct {
+	strings.Builder
+	ended chan struct{}
+	told  bool
+}
+
+func (l *reportLog) Write(p []byte) (int, error) {
+	n, err := l.Builder.Write(p)
+	if !l.told && strings.Contains(l.String(), "\nRan ") {
+		l.told = true
+		close(l.ended)
+	}
+	return n, err
+}
+
 // TestRun proves that every registered check has one result, whatever its own
 // and other probes do, and that this is also what was told on the way.
 func TestRun(t *testing.T) {
@@ -99,15 +115,19 @@ func TestRun(t *testing.T) {
 	}
 	checks := append(checksOf(probes...), crashing, newCheck("SYS.1.6.A1/second-look", probes[0]))
 	var log journal
-	var ginkgoLog strings.Builder
+	ginkgoLog := &reportLog{ended: make(chan struct{})}
 	told := map[string]v1alpha1.Outcome{}
 	o := options(&log, checks)
 	o.Selected = slices.DeleteFunc(slices.Clone(checks), func(c *check.Check) bool { return c.ID == "APP.4.4.A1/left-out" })
 	o.Levels = map[string]v1alpha1.Level{"APP.4.4.A1": v1alpha1.Basis, "SYS.1.6.A1": v1alpha1.Standard}
 	o.Missing = map[string][]string{"without-right": {"runner: list nodes"}}
 	o.grace = 10 * time.Millisecond
-	o.Log = &ginkgoLog
+	o.Log = ginkgoLog
 	o.Progress = func(p Progress) {
+		// Run must wait for readers that are slower than Ginkgo. That it does not
+		// return can not be awaited, only given the time to go wrong.
+		<-ginkgoLog.ended
+		time.Sleep(5 * time.Millisecond)
 		_, name, _ := strings.Cut(p.Result.CheckID, "/")
 		told[name] = p.Result.Outcome
 		if p.Completed != len(told) || p.Total != len(o.Selected) {

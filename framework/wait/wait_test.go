@@ -228,6 +228,8 @@ func TestTransient(t *testing.T) {
 		{"internal", apierrors.NewInternalError(errors.New("webhook unreachable")), true},
 		{"unavailable", apierrors.NewServiceUnavailable("m"), true},
 		{"500 without a reason", status(http.StatusInternalServerError, ""), true},
+		{"500 with a reason of its own", status(http.StatusInternalServerError, metav1.StatusReasonStoreReadError), true},
+		{"502 without a reason", status(http.StatusBadGateway, ""), true},
 		{"502 of a proxy", apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", pods, "p", "m", 0, false), true},
 		{"504 without a reason", status(http.StatusGatewayTimeout, ""), true},
 		{"connection refused", &url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, true},
