@@ -1,7 +1,9 @@
 package check
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -131,7 +133,7 @@ func (c *Check) Judge(evidence []v1alpha1.Observation) v1alpha1.Result {
 		}
 		decoded = append(decoded, d)
 	}
-	v := c.judge(decoded)
+	v := c.guarded(decoded)
 	if problem != nil && v.Outcome != v1alpha1.Fail {
 		v.Outcome, v.Reason = v1alpha1.Inconclusive, problemText(c.Probes[0].Name, problem)
 	}
@@ -139,6 +141,26 @@ func (c *Check) Judge(evidence []v1alpha1.Observation) v1alpha1.Result {
 	result.Outcome, result.Reason, result.Findings = v.Outcome, v.Reason, v.Findings
 	result.Controls, result.Figures, result.Attempts = v.Controls, v.Figures, v.Attempts
 	return result
+}
+
+// guarded judges; the crash of one Judge must take neither the run nor the
+// results of the other checks with it. A Judge is pure: the evidence of the
+// run brings the crash about again wherever it is looked for.
+func (c *Check) guarded(decoded []any) (v Verdict) {
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		what := "panic"
+		var fault runtime.Error
+		if err, ok := r.(error); ok && errors.As(err, &fault) {
+			what = v1alpha1.Plain(fault.Error(), 120)
+		}
+		v = Verdict{Outcome: v1alpha1.Inconclusive, Reason: v1alpha1.T(
+			"Fehler der Prüfung selbst: Ihr Urteil stürzte ab ("+what+").", "The check itself is at fault: its Judge crashed ("+what+").")}
+	}()
+	return c.judge(decoded)
 }
 
 // consistent turns a verdict that contradicts itself into inconclusive: a
@@ -214,7 +236,7 @@ func problemText(probe string, p *v1alpha1.Problem) v1alpha1.Text {
 		ProblemPanic:        "stürzte ab (Fehler des Werkzeugs)",
 		ProblemInterrupted:  "wurde unterbrochen",
 		ProblemTooLarge:     "sah mehr, als das Belegformat fasst",
-		ProblemNotScheduled: "lief nicht",
+		ProblemNotScheduled: "lief nicht, weil der Lauf vorher endete",
 		ProblemMissingRight: "lief nicht, weil ein Recht fehlt",
 	}[p.Kind]
 	en := map[string]string{
@@ -223,14 +245,46 @@ func problemText(probe string, p *v1alpha1.Problem) v1alpha1.Text {
 		ProblemPanic:        "crashed (a fault of the tool)",
 		ProblemInterrupted:  "was interrupted",
 		ProblemTooLarge:     "saw more than the evidence format holds",
-		ProblemNotScheduled: "did not run",
+		ProblemNotScheduled: "did not run because the run ended before its turn",
 		ProblemMissingRight: "did not run because a right is missing",
 	}[p.Kind]
-	where := ""
-	if p.Phase != "" {
-		where = " [" + p.Phase + "]"
+	var detail string
+	switch {
+	case p.Kind == ProblemNotScheduled || p.Kind == ProblemInterrupted: // the kind says it all
+	case p.Phase == "":
+		detail = ": " + p.Message
+	default:
+		detail = " [" + p.Phase + "]: " + p.Message
 	}
-	return v1alpha1.T(
-		fmt.Sprintf("Die Sonde %s %s%s: %s", probe, de, where, p.Message),
-		fmt.Sprintf("Probe %s %s%s: %s", probe, en, where, p.Message))
+	cause, known := CauseText(p.Cause)
+	if known {
+		cause = v1alpha1.T(". "+cause.De, ". "+cause.En)
+	}
+	return v1alpha1.T("Die Sonde "+probe+" "+de+detail+cause.De, "Probe "+probe+" "+en+detail+cause.En)
+}
+
+// CauseText says what stood in a probe's way and what to do about it (see
+// v1alpha1.Problem.Cause).
+func CauseText(cause string) (v1alpha1.Text, bool) {
+	text, known := map[string]v1alpha1.Text{
+		"quota": v1alpha1.T("Eine ResourceQuota oder ein LimitRange stand im Weg: In den Namensräumen des Mandanten Platz für die Pods der Sonden schaffen.",
+			"A ResourceQuota or LimitRange stood in the way: make room for the probes' pods in the tenant namespaces."),
+		"imageNotPulled": v1alpha1.T("Das Image der Sonden kam nicht auf den Node: Referenz, Registry und Pull-Secret prüfen.",
+			"The probes' image did not get onto the node: check the reference, the registry and the pull secret."),
+		"unschedulable": v1alpha1.T("Kein Node nahm den Pod an: freie CPU und freien Speicher, Taints und Node-Selektoren prüfen.",
+			"No node took the pod: check free CPU and memory, taints and node selectors."),
+		"rejected": v1alpha1.T("Der API-Server oder eine Richtlinie lehnte ein Objekt ab, das jedem Mandanten erlaubt sein soll: Richtlinien in den Namensräumen des Mandanten prüfen.",
+			"The API server or a policy refused an object that any tenant should be allowed: check the policies in the tenant namespaces."),
+		"crash": v1alpha1.T("Der Container der Sonde endete von selbst: Architektur des Nodes und Laufzeitumgebung prüfen.",
+			"The probe's container ended by itself: check the node's architecture and its runtime."),
+		"notReady": v1alpha1.T("Der Container der Sonde lief, wurde aber nicht bereit: prüfen, ob das Kubelet Pods auf seinem Node erreicht.",
+			"The probe's container ran, but did not become ready: check whether the kubelet reaches pods on its node."),
+		"evicted": v1alpha1.T("Ein Pod der Sonde wurde während der Messung entfernt: den Lauf in einer ruhigen Zeit wiederholen.",
+			"A pod of the probe was removed while it measured: repeat the run at a quiet time."),
+		"nodeNotReady": v1alpha1.T("Ein Node war nicht bereit: den Lauf wiederholen, wenn alle Nodes bereit sind.",
+			"A node was not ready: repeat the run when all nodes are."),
+		"infrastructure": v1alpha1.T("Der Cluster antwortete nicht, wie er soll (Zeitüberschreitung, Serverfehler, unerreichbarer Webhook): den Lauf wiederholen.",
+			"The cluster did not answer as it should (timeout, server error, unreachable webhook): repeat the run."),
+	}[cause]
+	return text, known
 }

@@ -26,6 +26,13 @@ const (
 	Infrastructure Trouble = "infrastructure"
 )
 
+// Error and Cause let a probe wrap the class into what it says about where it
+// stopped; the class itself gets into the evidence (v1alpha1.Problem.Cause).
+func (t Trouble) Error() string { return string(t) }
+
+// Cause is the class.
+func (t Trouble) Cause() string { return string(t) }
+
 // PodReady reports whether the pod says that it is ready.
 func PodReady(p *corev1.Pod) bool { return podCondition(p, corev1.PodReady) }
 

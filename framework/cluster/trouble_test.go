@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 )
 
 func TestPodTrouble(t *testing.T) {
@@ -48,6 +50,18 @@ func TestPodTrouble(t *testing.T) {
 		if got := PodTrouble(p); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestTroubleIsExplained: a reader of a report learns from each class what to do.
+func TestTroubleIsExplained(t *testing.T) {
+	for _, class := range []Trouble{Unschedulable, ImageNotPulled, Quota, Rejected, Crash, NotReady, Evicted, NodeNotReady, Infrastructure} {
+		if text, known := check.CauseText(class.Cause()); !known || text.De == "" || text.En == "" {
+			t.Errorf("%s has no text", class)
+		}
+	}
+	if _, known := check.CauseText(NoTrouble.Cause()); known {
+		t.Error("no trouble has a text")
 	}
 }
 

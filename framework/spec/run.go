@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -108,7 +107,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	out := Outcome{Observations: s.evidence(), Interrupted: limited.Err() != nil}
 	for _, c := range o.Checks {
 		if selected[c.ID] {
-			out.Results = append(out.Results, o.judge(c, out.Observations))
+			out.Results = append(out.Results, c.Judge(out.Observations))
 			continue
 		}
 		out.Results = append(out.Results, v1alpha1.Result{CheckID: c.ID, Outcome: v1alpha1.NotRun, Reason: v1alpha1.T(
@@ -136,19 +135,6 @@ func (s *schedule) runAllowed(ctx context.Context, missing map[string][]string) 
 	s.run(ctx)
 }
 
-// judge gives the check's result, also when its Judge panics: the fault of one
-// check must not take the results of all others with it.
-func (o Options) judge(c *check.Check, evidence []v1alpha1.Observation) (result v1alpha1.Result) {
-	defer func() {
-		if r := recover(); r != nil {
-			o.Logf("judge of check %s crashed: %v\n%s", c.ID, r, debug.Stack())
-			result = v1alpha1.Result{CheckID: c.ID, Outcome: v1alpha1.Inconclusive, Reason: v1alpha1.T(
-				"Fehler der Prüfung selbst: ihr Urteil stürzte ab.", "The check itself is at fault: its Judge crashed.")}
-		}
-	}()
-	return c.Judge(evidence)
-}
-
 // tell reports every check's result as soon as its probes have ended.
 func (o Options) tell(s *schedule, all *sync.WaitGroup) {
 	if o.Progress == nil {
@@ -161,7 +147,7 @@ func (o Options) tell(s *schedule, all *sync.WaitGroup) {
 			for _, p := range c.Probes {
 				<-s.finished[p.Name]
 			}
-			r := o.judge(c, s.evidence())
+			r := c.Judge(s.evidence())
 			mu.Lock()
 			defer mu.Unlock()
 			progress.Result, progress.Completed, progress.Running = r, progress.Completed+1, s.running()
@@ -194,7 +180,7 @@ func (o Options) describe(s *schedule) {
 							ginkgo.Fail("interrupted while awaiting probe " + p.Name)
 						}
 					}
-					tellGinkgo(o.judge(c, s.evidence()))
+					tellGinkgo(c.Judge(s.evidence()))
 				})
 			}
 		})

@@ -160,6 +160,10 @@ func problemOf(err error) *v1alpha1.Problem {
 	if errors.As(err, &stopped) {
 		problem.Phase, err = stopped.Phase, stopped.Err
 	}
+	var classified interface{ Cause() string }
+	if errors.As(err, &classified) {
+		problem.Cause = classified.Cause()
+	}
 	problem.Message = v1alpha1.Plain(err.Error(), maxProblem)
 	return problem
 }

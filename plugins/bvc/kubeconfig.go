@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -21,6 +22,9 @@ func (a access) config() (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = a.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: a.context}).ClientConfig()
+	if err != nil && kuberuntime.IsNotRegisteredError(err) {
+		return nil, usageError("read the kubeconfig: the file is no kubeconfig (apiVersion v1, kind Config)\nName one with --kubeconfig")
+	}
 	if err != nil {
 		return nil, usageError("read the kubeconfig: %w\nName one with --kubeconfig, or another context with --context", err)
 	}

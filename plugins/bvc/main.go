@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -125,16 +126,26 @@ one report per site. It is neither a product nor a certificate of the BSI.
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var format string
+	c := &cobra.Command{
 		Use: "version", Short: "Print version, commit and catalogue digest", Args: noArguments,
-		Example: "  bvc version",
+		Example: "  bvc version\n  bvc version -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cat, err := loadCatalogue()
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "bvc %s, commit %s\ncatalogue %s\n", version, commit, cat.Digest)
-			return nil
+			switch format {
+			case "text":
+				_, err = fmt.Fprintf(c.OutOrStdout(), "bvc %s, commit %s\ncatalogue %s\n", version, commit, cat.Digest)
+			case "json":
+				err = json.NewEncoder(c.OutOrStdout()).Encode(v1alpha1.Suite{Version: version, Commit: commit, CatalogueDigest: cat.Digest})
+			default:
+				err = usageError("-o %q: it is text or json", format)
+			}
+			return err
 		},
 	}
+	c.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	return c
 }

@@ -162,13 +162,14 @@ func handOver(results string, report v1alpha1.ConformanceReport, evidence v1alph
 // no trouble of the run.
 func postProgress(port string, log io.Writer) func(spec.Progress) {
 	client := &http.Client{Timeout: 5 * time.Second}
+	silent := false
 	return func(p spec.Progress) {
 		fmt.Fprintf(log, "%d of %d: %s: %s\n", p.Completed, p.Total, p.Result.CheckID, p.Result.Outcome)
 		body, err := json.Marshal(map[string]any{
 			"msg":   fmt.Sprintf("%d of %d checks, the last %s: %s", p.Completed, p.Total, p.Result.CheckID, p.Result.Outcome),
 			"total": p.Total, "completed": p.Completed - len(p.Failed), "failures": p.Failed,
 		})
-		if err != nil {
+		if err != nil || silent {
 			return
 		}
 		// A run that is being interrupted still says how far it came.
@@ -179,6 +180,8 @@ func postProgress(port string, log io.Writer) func(spec.Progress) {
 		request.Header.Set("Content-Type", "application/json")
 		answer, err := client.Do(request)
 		if err != nil {
+			// A worker that does not take it now will not later, and each try costs the run its timeout.
+			silent = true
 			fmt.Fprintln(log, "progress was not taken:", err)
 			return
 		}

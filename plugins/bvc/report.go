@@ -90,7 +90,7 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&format, "format", "o", "text", "text, html, json or junit")
+	c.Flags().StringVarP(&format, "output", "o", "text", "text, html, json or junit")
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	c.Flags().StringVar(&language, "lang", "de", "de or en")
 	return c

@@ -43,6 +43,12 @@ const (
 	finalLimit = 15 * time.Second
 	// retrieveTries of a download whose checksum must match.
 	retrieveTries = 5
+	// sonobuoyMargin is what a run through Sonobuoy may need beside the suite:
+	// pulling images, removing what was made, handing over.
+	sonobuoyMargin = 20 * time.Minute
+	// handOverLimit of an interrupted run: the plugin's grace period and the
+	// way of its results through Sonobuoy.
+	handOverLimit = pluginGrace + 30*time.Second
 	// downloadLimit of one try: some 100 KB, over a slow line.
 	downloadLimit = 2 * time.Minute
 	// maxTarball bounds what is taken from a cluster.
@@ -102,11 +108,38 @@ func runSonobuoy(ctx context.Context, o runOptions, l *line) (b codec.Bundle, er
 		return b, usageError("start Sonobuoy: %w", err)
 	}
 	status, err := r.await(ctx)
+	if errors.Is(err, errInterrupted) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), handOverLimit)
+		defer cancel()
+		status, err = r.handOver(ctx)
+	}
 	if err != nil {
 		return b, err
 	}
 	l.set("fetching the results")
 	return r.retrieve(ctx, status)
+}
+
+// errInterrupted says that a person ended the run.
+var errInterrupted = &exitError{exitInconclusive, errors.New("interrupted before the run was complete; there is no report")}
+
+// handOver ends the plugin in order: it reports what it saw until now, as it
+// does when its time is over.
+func (r *sonobuoyRun) handOver(ctx context.Context) (*aggregation.Status, error) {
+	if !r.sawPod {
+		return nil, errInterrupted
+	}
+	r.line.lasting("interrupted: waiting until the plugin has handed over what it saw; a second Ctrl-C ends at once, and then bvc cleanup removes what is left")
+	err := r.kube.CoreV1().Pods(r.options.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "sonobuoy-plugin=bvc"})
+	if err != nil {
+		return nil, errInterrupted
+	}
+	status, err := r.await(ctx)
+	if err != nil {
+		return nil, errInterrupted
+	}
+	return status, nil
 }
 
 // start generates Sonobuoy's manifests with exactly the rights of design.md
@@ -121,6 +154,8 @@ func (r *sonobuoyRun) start() error {
 		return fmt.Errorf("read sonobuoy.json: %w", err)
 	}
 	c.Namespace, c.WorkerImage, c.ImagePullPolicy = r.options.namespace, r.options.sonobuoyImage, r.options.pullPolicy
+	// Sonobuoy must not give the plugin up before the plugin's own time is over.
+	c.Aggregation.TimeoutSeconds = max(c.Aggregation.TimeoutSeconds, int((r.options.suite.timeout + sonobuoyMargin).Seconds()))
 	generate := &client.GenConfig{Config: c, EnableRBAC: false, ImagePullPolicy: r.options.pullPolicy, StaticPlugins: []*manifest.Manifest{plugin}, KubeVersion: "unknown"}
 	objects, err := r.client.GenerateManifest(generate)
 	if err != nil {
@@ -153,10 +188,11 @@ func (r *sonobuoyRun) await(ctx context.Context) (*aggregation.Status, error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var unreadable time.Time
+	var told *exitError
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, &exitError{exitInconclusive, errors.New("interrupted before the run was complete; there is no report")}
+			return nil, errInterrupted
 		case <-tick.C:
 		}
 		status, err := r.status(ctx)
@@ -168,6 +204,8 @@ func (r *sonobuoyRun) await(ctx context.Context) (*aggregation.Status, error) {
 			}
 		case ctx.Err() != nil:
 			continue
+		case errors.As(err, &told):
+			return nil, err
 		case !wait.Transient(err):
 			return nil, &exitError{exitInconclusive, fmt.Errorf("read the state of the run: %w", err)}
 		default:
@@ -240,8 +278,8 @@ func (r *sonobuoyRun) pods(ctx context.Context, handedOver bool) error {
 		if p.Labels["sonobuoy-plugin"] == "bvc" {
 			plugin, r.sawPod = true, true
 		}
-		if t, f := troubleOf(p); t != "" {
-			trouble, final = t, final || f
+		if t, f := troubleOf(p); t != "" && !final {
+			trouble, final = t, f
 		}
 	}
 	if r.sawPod && !plugin && !handedOver {
@@ -277,6 +315,9 @@ func troubleOf(p corev1.Pod) (trouble string, final bool) {
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
 			return fmt.Sprintf("container %s of pod %s ended with exit code %d (%s)", c.Name, p.Name, t.ExitCode, t.Reason), true
 		}
+	}
+	if p.Status.Phase == corev1.PodFailed {
+		return fmt.Sprintf("pod %s failed (%s): %s", p.Name, p.Status.Reason, p.Status.Message), true
 	}
 	return "", false
 }
@@ -376,12 +417,12 @@ func firstFile(stream io.Reader) ([]byte, error) {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(t, maxTarball+1))
+		if h.Size > maxTarball {
+			return nil, fmt.Errorf("the tarball is larger than %d MiB", maxTarball>>20)
+		}
+		data, err := io.ReadAll(t)
 		if err != nil {
 			return nil, fmt.Errorf("read the tarball: %w", err)
-		}
-		if len(data) > maxTarball {
-			return nil, fmt.Errorf("the tarball is larger than %d MiB", maxTarball>>20)
 		}
 		return data, nil
 	}

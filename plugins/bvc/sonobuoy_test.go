@@ -61,6 +61,8 @@ func TestTroubleOf(t *testing.T) {
 	scheduled.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionFalse}}
 	evicted := podOf("p", ended(137, "Error"), ended(137, "Error"))
 	evicted.Status.Phase, evicted.Status.Reason = corev1.PodFailed, "Evicted"
+	refused := podOf("p")
+	refused.Status.Phase, refused.Status.Reason, refused.Status.Message = corev1.PodFailed, "OutOfcpu", "not enough cpu"
 	for _, c := range []struct {
 		name  string
 		pod   corev1.Pod
@@ -86,6 +88,7 @@ func TestTroubleOf(t *testing.T) {
 		{"ended badly", podOf("p", ended(5, "Error"), running()), []string{"container plugin of pod p ended with exit code 5 (Error)"}, true},
 		{"out of memory", podOf("p", ended(137, "OOMKilled"), running()), []string{"137", "OOMKilled"}, true},
 		{"worker ended badly", podOf("p", ended(0, "Completed"), ended(1, "Error")), []string{"container sonobuoy-worker", "exit code 1"}, true},
+		{"refused by the kubelet", refused, []string{"pod p failed (OutOfcpu)", "not enough cpu"}, true},
 		{"evicted", evicted, []string{"exit code 137"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -302,6 +305,19 @@ func TestAwait(t *testing.T) {
 			}
 			return nil, forbidden
 		}, "read the state of the run", time.Minute, time.Minute + soon},
+		{"aggregator is removed", func(at time.Duration) ([]corev1.Pod, error) {
+			if at < time.Minute {
+				return pods(aggregator(started), working), nil
+			}
+			return pods(working), nil
+		}, "aggregator pod is gone", time.Minute, time.Minute + soon},
+		{"status is no JSON", func(at time.Duration) ([]corev1.Pod, error) {
+			a := aggregator(started)
+			if at > time.Minute {
+				a.Annotations[aggregation.StatusAnnotationName] = "{"
+			}
+			return pods(a, working), nil
+		}, "read Sonobuoy's status", time.Minute, time.Minute + soon},
 		{"Ctrl-C", func(time.Duration) ([]corev1.Pod, error) {
 			return pods(aggregator(started), working), nil
 		}, "interrupted before the run was complete", never, never + soon},

@@ -35,6 +35,9 @@ type Problem struct {
 	Phase string `json:"phase"`
 	// Kind: error, timeout, panic, interrupted, tooLarge, notScheduled or missingRight.
 	Kind string `json:"kind"`
+	// Cause is the class of what stood in the way, such as quota or
+	// imageNotPulled, where the probe knows it.
+	Cause string `json:"cause,omitempty"`
 	// Message is one bounded line, without names of the site's objects.
 	Message string `json:"message"`
 }

@@ -147,12 +147,12 @@ func (m *measurement) remove(ctx context.Context) {
 func (m *measurement) createPolicies(ctx context.Context) error {
 	for _, p := range m.plan.supporting() {
 		if _, err := m.env.CreateNetworkPolicy(ctx, p); err != nil {
-			return fmt.Errorf("a NetworkPolicy was not accepted: %s", cluster.CreateTrouble(err))
+			return fmt.Errorf("a NetworkPolicy was not accepted: %w", cluster.CreateTrouble(err))
 		}
 	}
 	created, err := m.env.CreateNetworkPolicy(ctx, m.plan.underTest(Client, Allowed))
 	if err != nil {
-		return fmt.Errorf("the NetworkPolicy under test was not accepted: %s", cluster.CreateTrouble(err))
+		return fmt.Errorf("the NetworkPolicy under test was not accepted: %w", cluster.CreateTrouble(err))
 	}
 	m.policy = created
 	return nil
@@ -224,7 +224,7 @@ func (m *measurement) create(ctx context.Context, namespace, role string, node c
 	}))
 	if err != nil {
 		trouble := cluster.CreateTrouble(err)
-		return trouble, fmt.Errorf("a probe pod was not accepted on worker %d: %s", node.Index, trouble)
+		return trouble, fmt.Errorf("a probe pod was not accepted on worker %d: %w", node.Index, trouble)
 	}
 	return cluster.NoTrouble, nil
 }
@@ -249,7 +249,7 @@ func (m *measurement) ready(ctx context.Context, namespace, role string) (map[in
 			return ready == len(m.plan.nodes), fmt.Sprintf("%d of %d ready", ready, len(m.plan.nodes))
 		})
 	if err != nil {
-		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %s", role, podsLimit, trouble)
+		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %w", role, podsLimit, trouble)
 	}
 	byNode := map[int]*corev1.Pod{}
 	for i := range list.Items {
@@ -274,7 +274,7 @@ func (m *measurement) follow(ctx context.Context, streams *sync.WaitGroup, pod *
 func (m *measurement) phase(ctx context.Context, phase PhaseName, roles []Role) (Phase, error) {
 	o := Phase{Name: phase}
 	if err := m.setPolicy(ctx, roles); err != nil {
-		return o, fmt.Errorf("the change of the NetworkPolicy was not accepted: %s", cluster.CreateTrouble(err))
+		return o, fmt.Errorf("the change of the NetworkPolicy was not accepted: %w", cluster.CreateTrouble(err))
 	}
 	o.PolicyAccepted = true
 	start := time.Now()

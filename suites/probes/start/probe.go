@@ -72,7 +72,7 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	o.Priming = all(ctx, env, selection.Nodes, env.Image, "priming", 0)
 	if s, bad := firstUnfit(o.Priming); bad && s.Trouble != cluster.NotReady && s.Trouble != cluster.Crash {
 		giveUp()
-		return stopped("bring the image to the nodes", fmt.Errorf("worker %d: %s", s.Node, s.Trouble))
+		return stopped("bring the image to the nodes", fmt.Errorf("worker %d: %w", s.Node, s.Trouble))
 	}
 	for round := 1; round <= rounds; round++ {
 		o.Warm = append(o.Warm, all(ctx, env, selection.Nodes, env.Image, "warm", round)...)
