@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -473,5 +474,18 @@ func TestExamplesParse(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWholeErrorIsPrinted: what is wrapped around an error with a code, such
+// as that objects stay in the cluster, must reach the person.
+func TestWholeErrorIsPrinted(t *testing.T) {
+	var stderr strings.Builder
+	told := fmt.Errorf("%w\nObjects stay in the cluster", &exitError{exitInconclusive, errors.New("the cluster has not answered")})
+	if code := conclude(told, &stderr); code != exitInconclusive {
+		t.Errorf("exit code %d, want %d", code, exitInconclusive)
+	}
+	if got, want := stderr.String(), "bvc: the cluster has not answered\nObjects stay in the cluster\n"; got != want {
+		t.Errorf("printed %q, want %q", got, want)
 	}
 }

@@ -110,7 +110,11 @@ one report per site. It is neither a product nor a certificate of the BSI.
 	})
 	root.AddCommand(runCommand(), pluginCommand(), agentCommand(), reportCommand(), rejudgeCommand(), catalogueCommand(),
 		preflightCommand(), cleanupCommand(), versionCommand())
-	err := root.ExecuteContext(ctx)
+	return conclude(root.ExecuteContext(ctx), stderr)
+}
+
+// conclude prints what a command ended with and gives the exit code.
+func conclude(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
@@ -120,7 +124,8 @@ one report per site. It is neither a product nor a certificate of the BSI.
 		coded = &exitError{exitUsage, err}
 	}
 	if coded.err != nil {
-		fmt.Fprintln(stderr, "bvc:", coded.err)
+		// The whole error: what was wrapped around the coded one counts too.
+		fmt.Fprintln(stderr, "bvc:", err)
 	}
 	return coded.code
 }
