@@ -163,7 +163,7 @@ func TestReadSite(t *testing.T) {
 		{"only comments", file("# nothing yet\n"), "the file is empty"},
 		{"not UTF-8", file("name: Rechenzentrum M\xfcnchen\n"), "is not valid UTF-8"},
 		{"binary", file("\x1f\x8b\x08\x00"), "is not valid UTF-8"},
-		{"too large", file(good + strings.Repeat("#", codec.MaxSiteBytes)), "at most 65536 are allowed"},
+		{"too large", file(good + strings.Repeat("#", codec.MaxSiteBytes)), "at most 196608 are allowed"},
 		{"no protection need", file(strings.Replace(good, "protectionNeed: high\n", "", 1)), "protectionNeed"},
 		{"misspelled field", file(strings.Replace(good, "protectionNeed", "protektionNeed", 1)), "protektionNeed"},
 		{"bomb of aliases", file("a: &a [x, x]\nb: &b [*a, *a]\nname: *b\n"), "an alias"},
@@ -201,7 +201,7 @@ func TestReadSiteIsBounded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, err := readSite(path)
 	runtime.ReadMemStats(&after)
-	refusedInOneLine(t, err, "at most 65536 are allowed")
+	refusedInOneLine(t, err, "at most 196608 are allowed")
 	if took := after.TotalAlloc - before.TotalAlloc; took > size/8 {
 		t.Errorf("took %d MiB of memory", took>>20)
 	}

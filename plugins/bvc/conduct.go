@@ -134,13 +134,14 @@ func nothing(s suite, cause error) (v1alpha1.ConformanceReport, v1alpha1.Evidenc
 }
 
 func compose(cat v1alpha1.Catalogue, s suite, run v1alpha1.Run, facts v1alpha1.ClusterFacts, results []v1alpha1.Result) v1alpha1.ConformanceReport {
-	statements, requirements := rollup.Roll(cat, results, s.site.ProtectionNeed)
+	statements, requirements := rollup.Roll(cat, results, s.site.ProtectionNeed, s.site.Answers, run.StartedAt)
 	return v1alpha1.ConformanceReport{
 		TypeMeta: v1alpha1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.KindConformanceReport},
 		Suite:    v1alpha1.Suite{Version: version, Commit: commit, CatalogueDigest: cat.Digest, Image: s.image},
 		Site:     s.site.summary(), Cluster: facts, Run: run, Results: results,
 		Statements: statements, Requirements: requirements,
 		Conclusion: rollup.Conclude(cat, results, statements, requirements, run.Complete() && len(run.Leftovers) == 0),
+		Answers:    s.site.Answers, Waivers: s.site.Waivers,
 	}
 }
 

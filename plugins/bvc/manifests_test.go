@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -298,7 +299,7 @@ func TestPluginAndConfigAgree(t *testing.T) {
 	if s := m.SonobuoyConfig; s.PluginName != "bvc" || !strings.EqualFold(s.Driver, "job") || s.ResultFormat != "manual" || !slices.Equal(s.ResultFiles, []string{resultsFile}) || s.SkipCleanup {
 		t.Errorf("%+v", s)
 	}
-	if _, err := codec.DecodeSite(siteFileName, []byte(m.ConfigMap[siteFileName])); err != nil {
+	if _, err := codec.DecodeSite(siteFileName, []byte(m.ConfigMap[siteFileName]), v1alpha1.Catalogue{}); err != nil {
 		t.Errorf("the site file in plugin.yaml: %v", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(sonobuoyConfig))
@@ -340,10 +341,20 @@ func TestExampleSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uncommented := bytes.ReplaceAll(example, []byte("# images:"), []byte("images:"))
-	uncommented = bytes.ReplaceAll(uncommented, []byte("#   cold:"), []byte("  cold:"))
-	if u, err := codec.DecodeSite("site.yaml", uncommented); err != nil || u.Images.Cold == "" {
-		t.Errorf("uncommented: cold image %q, error %v", u.Images.Cold, err)
+	cat, err := loadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	uncommented := regexp.MustCompile(`(?m)^#(  |[a-z])`).ReplaceAll(example, []byte("$1"))
+	u, err := codec.DecodeSite("site.yaml", uncommented, cat)
+	if err != nil {
+		t.Fatalf("uncommented: %v", err)
+	}
+	if u.Images.Cold == "" || len(u.Registries) == 0 || len(u.AllowedPorts) == 0 || len(u.Hooks) == 0 || len(u.Answers) == 0 || len(u.Waivers) == 0 {
+		t.Errorf("the example leaves something out: %+v", u)
+	}
+	if len(s.Answers) > 0 || len(s.Waivers) > 0 {
+		t.Error("a site that copies the example would declare something that it did not write")
 	}
 }
 

@@ -31,7 +31,11 @@ func readSite(path string) (site, error) {
 	if err != nil {
 		return site{}, usageError("read the site file: %w", err)
 	}
-	decoded, err := codec.DecodeSite(path, raw)
+	cat, err := loadCatalogue()
+	if err != nil {
+		return site{}, err
+	}
+	decoded, err := codec.DecodeSite(path, raw, cat)
 	if err != nil {
 		return site{}, usageError("the site file has mistakes:\n%w", err)
 	}

@@ -130,7 +130,7 @@ func TestReadBundle(t *testing.T) {
 		"no evidence": {fstest.MapFS{"report.json": report}, "look for evidence.json in the bundle"},
 		"a directory": {fstest.MapFS{"report.json": &fstest.MapFile{Mode: fs.ModeDir}}, "not a regular file"},
 		"a link":      {fstest.MapFS{"report.json": &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("secret.json")}, "secret.json": report}, "not a regular file"},
-		"too large":   {fstest.MapFS{"report.json": &fstest.MapFile{Data: make([]byte, 1<<20)}}, "at most 262144 are allowed"},
+		"too large":   {fstest.MapFS{"report.json": &fstest.MapFile{Data: make([]byte, 1<<20)}}, "at most 524288 are allowed"},
 	} {
 		if _, err := ReadBundle(c.dir); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)

@@ -81,7 +81,7 @@ func decodeJSON[T validator](name string, data []byte, most int) (T, error) {
 	if m != nil {
 		return none, &Error{File: name, Mistakes: []Mistake{*m}}
 	}
-	return fill[T](name, root, data)
+	return fill(name, root, data, T.Validate)
 }
 
 func tooLarge(name string, size, most int) error {
@@ -89,8 +89,8 @@ func tooLarge(name string, size, most int) error {
 }
 
 // fill checks the shape of a document, makes the value from its JSON and
-// validates it; what Validate finds gets its place in the document.
-func fill[T validator](name string, root *node, asJSON []byte) (T, error) {
+// validates it; the FieldErrors of validate get their places in the document.
+func fill[T any](name string, root *node, asJSON []byte, validate func(T) error) (T, error) {
 	var none, value T
 	s := &shape{places: map[string]position{}}
 	s.check(root, reflect.TypeFor[T](), "")
@@ -112,7 +112,7 @@ func fill[T validator](name string, root *node, asJSON []byte) (T, error) {
 			named[join(m.Path, field)] = true
 		}
 	}
-	if err = value.Validate(); err != nil {
+	if err = validate(value); err != nil {
 		all := v1alpha1.AsFieldErrors(err)
 		if all == nil {
 			return none, fmt.Errorf("validate %s: %w", name, err)

@@ -12,7 +12,7 @@ import (
 )
 
 // MaxSiteBytes bounds a site file; a person writes it by hand.
-const MaxSiteBytes = 64 << 10
+const MaxSiteBytes = 192 << 10
 
 // MaxCatalogueBytes bounds a catalogue.
 const MaxCatalogueBytes = 8 << 20

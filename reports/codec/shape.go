@@ -173,8 +173,16 @@ func fieldsOf(t reflect.Type) []wantedField {
 	return all
 }
 
-// suggest names the field that was probably meant.
+// suggest names the field that was probably meant, or all that there are.
 func suggest(name string, names []string) string {
+	if near := nearest(name, names); near != "" {
+		return near
+	}
+	return "; known are " + strings.Join(names, ", ")
+}
+
+// nearest names the word that was probably meant, or nothing.
+func nearest(name string, names []string) string {
 	best, least := "", 1+max(2, len(name)/3)
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < least {
@@ -182,7 +190,7 @@ func suggest(name string, names []string) string {
 		}
 	}
 	if best == "" || len(name) > 100 {
-		return "; known are " + strings.Join(names, ", ")
+		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
 }

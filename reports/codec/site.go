@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,10 +17,11 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
-// DecodeSite reads a site file in YAML. The error is an *Error with every
+// DecodeSite reads a site file in YAML, whose answers and waivers name
+// statements and checks of the catalogue. The error is an *Error with every
 // mistake, each with a suggestion where one is near. Anchors, aliases, tags
 // and a second document are refused: what a reviewer reads is what counts.
-func DecodeSite(name string, data []byte) (v1alpha1.Site, error) {
+func DecodeSite(name string, data []byte, cat v1alpha1.Catalogue) (v1alpha1.Site, error) {
 	var none v1alpha1.Site
 	if len(data) > MaxSiteBytes {
 		return none, tooLarge(name, len(data), MaxSiteBytes)
@@ -62,7 +64,13 @@ func DecodeSite(name string, data []byte) (v1alpha1.Site, error) {
 	if err := writeNode(&asJSON, root); err != nil {
 		return none, fmt.Errorf("read %s: %w", name, err)
 	}
-	site, err := fill[v1alpha1.Site](name, root, asJSON.Bytes())
+	site, err := fill(name, root, asJSON.Bytes(), func(s v1alpha1.Site) error {
+		all := append(v1alpha1.AsFieldErrors(s.Validate()), ids(s, cat)...)
+		if len(all) == 0 {
+			return nil
+		}
+		return all
+	})
 	var refused *Error
 	if errors.As(err, &refused) {
 		refused.Mistakes = append(y.mistakes, refused.Mistakes...)
@@ -74,46 +82,40 @@ func DecodeSite(name string, data []byte) (v1alpha1.Site, error) {
 	return site, err
 }
 
-// EncodeSite writes a site file in YAML, its fields in the order of the type.
-func EncodeSite(site v1alpha1.Site) ([]byte, error) {
-	var b bytes.Buffer
-	line := func(indent, name, value string) error {
-		if value == "" {
-			return nil
+// ids names every ID of a site file that the catalogue does not have, and
+// answers to what is measured.
+func ids(s v1alpha1.Site, cat v1alpha1.Catalogue) v1alpha1.FieldErrors {
+	var all v1alpha1.FieldErrors
+	add := func(path, format string, args ...any) {
+		all = append(all, v1alpha1.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	questions := map[string]bool{}
+	var statements, checks []string
+	for _, q := range cat.Requirements {
+		for _, st := range q.Statements {
+			statements, questions[st.ID] = append(statements, st.ID), st.Question != nil
 		}
-		// Text in double quotes means itself in YAML whatever it looks like.
-		var quoted bytes.Buffer
-		e := json.NewEncoder(&quoted)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(value); err != nil {
-			return fmt.Errorf("write field %s of the site file: %w", name, err)
+	}
+	for _, k := range cat.Checks {
+		checks = append(checks, k.ID)
+	}
+	for i, a := range s.Answers {
+		path := fmt.Sprintf("answers[%d].statement", i)
+		asked, there := questions[a.Statement]
+		switch {
+		case a.Statement == "":
+		case !there:
+			add(path, "the catalogue has no statement %s%s; bvc catalogue lists them", shorten(a.Statement), nearest(a.Statement, statements))
+		case !asked:
+			add(path, "%s is measured; the catalogue has no question to answer", a.Statement)
 		}
-		b.WriteString(indent + name + ": " + quoted.String())
-		return nil
 	}
-	var errs []error
-	errs = append(errs,
-		line("", "apiVersion", site.APIVersion),
-		line("", "kind", site.Kind),
-		line("", "name", site.Name),
-		line("", "organisation", site.Organisation),
-		line("", "contact", site.Contact),
-		line("", "protectionNeed", string(site.ProtectionNeed)))
-	if site.Images != (v1alpha1.SiteImages{}) {
-		b.WriteString("images:\n")
-		errs = append(errs, line("  ", "cold", site.Images.Cold))
+	for i, w := range s.Waivers {
+		if w.Check != "" && !slices.Contains(checks, w.Check) {
+			add(fmt.Sprintf("waivers[%d].check", i), "there is no check %s%s; bvc catalogue lists them", shorten(w.Check), nearest(w.Check, checks))
+		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	again, err := DecodeSite("site.yaml", b.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("refuse to write a document that could not be read back: %w", err)
-	}
-	if again != site {
-		return nil, errors.New("refuse to write a site file that would be read back as another: it has fields that this writer does not know, or text that is not UTF-8")
-	}
-	return b.Bytes(), nil
+	return all
 }
 
 var yamlLine = regexp.MustCompile(`line (\d+): `)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -23,7 +24,7 @@ type Rules struct {
 	// its probes.
 	Judge func(checkID string, observations []v1alpha1.Observation) (v1alpha1.Result, error)
 	// Roll is rollup.Roll.
-	Roll func(v1alpha1.Catalogue, []v1alpha1.Result, v1alpha1.ProtectionNeed) ([]v1alpha1.StatementState, []v1alpha1.RequirementState)
+	Roll func(v1alpha1.Catalogue, []v1alpha1.Result, v1alpha1.ProtectionNeed, []v1alpha1.Answer, time.Time) ([]v1alpha1.StatementState, []v1alpha1.RequirementState)
 	// Conclude is rollup.Conclude.
 	Conclude func(v1alpha1.Catalogue, []v1alpha1.Result, []v1alpha1.StatementState, []v1alpha1.RequirementState, bool) v1alpha1.Conclusion
 }
@@ -96,7 +97,7 @@ func Compare(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, rule
 		}
 		out.Results = append(out.Results, c.check(k, r))
 	}
-	out.Statements, out.Requirements = rules.Roll(rules.Catalogue, out.Results, report.Site.ProtectionNeed)
+	out.Statements, out.Requirements = rules.Roll(rules.Catalogue, out.Results, report.Site.ProtectionNeed, report.Answers, report.Run.StartedAt)
 	// As the run concluded: what it left in the cluster keeps it from being complete.
 	complete := report.Run.Complete() && len(report.Run.Leftovers) == 0
 	out.Conclusion = rules.Conclude(rules.Catalogue, out.Results, out.Statements, out.Requirements, complete)

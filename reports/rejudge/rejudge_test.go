@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -59,7 +60,7 @@ func honest(t *testing.T) Rules {
 			}
 			return r, nil
 		},
-		Roll: func(_ v1alpha1.Catalogue, results []v1alpha1.Result, _ v1alpha1.ProtectionNeed) ([]v1alpha1.StatementState, []v1alpha1.RequirementState) {
+		Roll: func(_ v1alpha1.Catalogue, results []v1alpha1.Result, _ v1alpha1.ProtectionNeed, _ []v1alpha1.Answer, _ time.Time) ([]v1alpha1.StatementState, []v1alpha1.RequirementState) {
 			statements := slices.Clone(report.Statements)
 			for i := range results {
 				if results[i].Outcome != byID[results[i].CheckID].Outcome {

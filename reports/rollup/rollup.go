@@ -7,6 +7,7 @@ package rollup
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -22,10 +23,12 @@ const (
 
 // Roll gives the state of every statement and of every requirement of the
 // catalogue, in its order. Requirements of level hoch do not count when the
-// protection need is normal; they are shown and tallied all the same.
-func Roll(cat v1alpha1.Catalogue, results []v1alpha1.Result, need v1alpha1.ProtectionNeed) ([]v1alpha1.StatementState, []v1alpha1.RequirementState) {
+// protection need is normal; they are shown and tallied all the same. The
+// site's answers count as of a time, the start of the run.
+func Roll(cat v1alpha1.Catalogue, results []v1alpha1.Result, need v1alpha1.ProtectionNeed, answers []v1alpha1.Answer, at time.Time) ([]v1alpha1.StatementState, []v1alpha1.RequirementState) {
 	outcomes := outcomesOf(cat, results)
 	claims := claimsOf(cat)
+	declared := declaredBy(answers, at)
 	statements := []v1alpha1.StatementState{}
 	requirements := make([]v1alpha1.RequirementState, 0, len(cat.Requirements))
 	for _, q := range cat.Requirements {
@@ -33,7 +36,7 @@ func Roll(cat v1alpha1.Catalogue, results []v1alpha1.Result, need v1alpha1.Prote
 		rs := v1alpha1.RequirementState{ID: q.ID, Counts: q.Level != v1alpha1.Hoch || need != v1alpha1.NeedNormal}
 		states := make([]v1alpha1.State, 0, len(q.Statements))
 		for _, s := range q.Statements {
-			state := stateOf(claims[s.ID], outcomes)
+			state := stateOf(claims[s.ID], outcomes, declared[s.ID])
 			statements = append(statements, v1alpha1.StatementState{ID: s.ID, State: state})
 			states = append(states, state)
 			tally := &rs.Sollte
@@ -103,8 +106,22 @@ func claimsOf(cat v1alpha1.Catalogue) map[string][]v1alpha1.Coverage {
 	return claims
 }
 
-func stateOf(claims []v1alpha1.Coverage, outcomes map[string]v1alpha1.Outcome) v1alpha1.State {
-	var fail, inconclusive, whole, part, other bool
+// declaredBy gives the statements that an answer settles as far as no check
+// decides them. Two answers to one statement settle nothing unless both do.
+func declaredBy(answers []v1alpha1.Answer, at time.Time) map[string]bool {
+	declared := map[string]bool{}
+	for _, a := range answers {
+		before, twice := declared[a.Statement]
+		declared[a.Statement] = a.Counts(at) && (before || !twice)
+	}
+	return declared
+}
+
+// stateOf gives the state of a statement. A declaration fills what the checks
+// leave open and nothing else: it outweighs no deviation, no doubt and no
+// check that was not run.
+func stateOf(claims []v1alpha1.Coverage, outcomes map[string]v1alpha1.Outcome, declared bool) v1alpha1.State {
+	var fail, inconclusive, whole, part, absent, other bool
 	for _, c := range claims {
 		switch outcomes[c.ID] {
 		case v1alpha1.Fail:
@@ -118,6 +135,8 @@ func stateOf(claims []v1alpha1.Coverage, outcomes map[string]v1alpha1.Outcome) v
 				part = true
 			}
 		case v1alpha1.NotApplicable:
+			// That a part does not apply says nothing of the rest.
+			absent = absent || c.Decides == v1alpha1.Whole
 		default: // notRun, or a check that nobody registered and that has no result
 			other = true
 		}
@@ -129,10 +148,12 @@ func stateOf(claims []v1alpha1.Coverage, outcomes map[string]v1alpha1.Outcome) v
 		return v1alpha1.StateInconclusive
 	case whole:
 		return v1alpha1.StatePass
+	case absent && !part && !other:
+		return v1alpha1.StateNotApplicable
+	case declared && !other:
+		return v1alpha1.StateDeclared
 	case part:
 		return v1alpha1.StatePartlyObserved
-	case len(claims) > 0 && !other:
-		return v1alpha1.StateNotApplicable
 	}
 	return v1alpha1.StateOpen
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -57,7 +58,9 @@ func TestStateOfAStatement(t *testing.T) {
 		{"whole not run, part pass", wp, notRun, pass, v1alpha1.StatePartlyObserved},
 		{"whole not applicable, part pass", wp, na, pass, v1alpha1.StatePartlyObserved},
 		{"both parts pass", pp, pass, pass, v1alpha1.StatePartlyObserved},
-		{"all not applicable", pp, na, na, v1alpha1.StateNotApplicable},
+		{"all not applicable", ww, na, na, v1alpha1.StateNotApplicable},
+		{"whole and part not applicable", wp, na, na, v1alpha1.StateNotApplicable},
+		{"parts not applicable leave the rest open", pp, na, na, v1alpha1.StateOpen},
 		{"not applicable and not run", pp, na, notRun, v1alpha1.StateOpen},
 		{"all not run", pp, notRun, notRun, v1alpha1.StateOpen},
 		{"all missing", pp, "-", "-", v1alpha1.StateOpen},
@@ -77,12 +80,57 @@ func TestStateOfAStatement(t *testing.T) {
 			if c.claims == nil {
 				results = nil
 			}
-			statements, requirements := Roll(one(v1alpha1.Basis, v1alpha1.Muss, c.claims...), results, v1alpha1.NeedNormal)
+			statements, requirements := Roll(one(v1alpha1.Basis, v1alpha1.Muss, c.claims...), results, v1alpha1.NeedNormal, nil, time.Time{})
 			if len(statements) != 1 || statements[0].State != c.want {
 				t.Fatalf("statements %v, want state %s", statements, c.want)
 			}
 			if len(requirements) != 1 || requirements[0].State != c.want {
 				t.Fatalf("requirements %v, want state %s", requirements, c.want)
+			}
+		})
+	}
+}
+
+func TestDeclaredStatements(t *testing.T) {
+	at := time.Date(2026, 11, 21, 23, 59, 59, 0, time.UTC)
+	answer := func(says v1alpha1.AnswerWord, expires v1alpha1.Date) v1alpha1.Answer {
+		return v1alpha1.Answer{Statement: "R-UA.1", Says: says, Expires: expires}
+	}
+	met := []v1alpha1.Answer{answer(v1alpha1.Met, "2026-11-21")}
+	p := []v1alpha1.Coverage{claim("a", part)}
+	for _, c := range []struct {
+		name    string
+		claims  []v1alpha1.Coverage
+		outcome v1alpha1.Outcome
+		answers []v1alpha1.Answer
+		want    v1alpha1.State
+	}{
+		{"met", nil, "-", met, v1alpha1.StateDeclared},
+		{"not applicable", nil, "-", []v1alpha1.Answer{answer(v1alpha1.DeclaredNotAppli, "2026-11-21")}, v1alpha1.StateDeclared},
+		{"partly met", nil, "-", []v1alpha1.Answer{answer(v1alpha1.PartlyMet, "2026-11-21")}, v1alpha1.StateOpen},
+		{"not met", nil, "-", []v1alpha1.Answer{answer(v1alpha1.NotMet, "2026-11-21")}, v1alpha1.StateOpen},
+		{"an unknown word", nil, "-", []v1alpha1.Answer{answer("yes", "2026-11-21")}, v1alpha1.StateOpen},
+		{"expired yesterday", nil, "-", []v1alpha1.Answer{answer(v1alpha1.Met, "2026-11-20")}, v1alpha1.StateOpen},
+		{"no expiry", nil, "-", []v1alpha1.Answer{answer(v1alpha1.Met, "")}, v1alpha1.StateOpen},
+		{"twice, once not met", nil, "-", []v1alpha1.Answer{met[0], answer(v1alpha1.NotMet, "2026-11-21")}, v1alpha1.StateOpen},
+		{"twice, first not met", nil, "-", []v1alpha1.Answer{answer(v1alpha1.NotMet, "2026-11-21"), met[0]}, v1alpha1.StateOpen},
+		{"another statement", nil, "-", []v1alpha1.Answer{{Statement: "R-UA.2", Says: v1alpha1.Met, Expires: "2026-11-21"}}, v1alpha1.StateOpen},
+		{"a part passed, the rest is declared", p, pass, met, v1alpha1.StateDeclared},
+		{"a part does not apply, the rest is declared", p, na, met, v1alpha1.StateDeclared},
+		{"outweighs no deviation", p, fail, met, v1alpha1.StateFail},
+		{"outweighs no doubt", p, incon, met, v1alpha1.StateInconclusive},
+		{"replaces no check that was not run", p, notRun, met, v1alpha1.StateOpen},
+		{"replaces no result that is missing", p, "-", met, v1alpha1.StateOpen},
+		{"a whole pass stays one", []v1alpha1.Coverage{claim("a", whole)}, pass, met, v1alpha1.StatePass},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var results []v1alpha1.Result
+			if c.outcome != "-" {
+				results = append(results, result("a", c.outcome))
+			}
+			statements, requirements := Roll(one(v1alpha1.Basis, v1alpha1.Muss, c.claims...), results, v1alpha1.NeedNormal, c.answers, at)
+			if statements[0].State != c.want || requirements[0].State != c.want {
+				t.Errorf("statement %s, requirement %s, want %s", statements[0].State, requirements[0].State, c.want)
 			}
 		})
 	}
@@ -101,7 +149,7 @@ func TestDoubledAndForeignResultsNeverHelp(t *testing.T) {
 		{"not run then pass", []v1alpha1.Result{result("a", notRun), result("a", pass)}, v1alpha1.StateInconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			statements, _ := Roll(cat, c.results, v1alpha1.NeedNormal)
+			statements, _ := Roll(cat, c.results, v1alpha1.NeedNormal, nil, time.Time{})
 			if statements[0].State != c.want {
 				t.Errorf("state %s, want %s", statements[0].State, c.want)
 			}
@@ -110,17 +158,17 @@ func TestDoubledAndForeignResultsNeverHelp(t *testing.T) {
 	t.Run("pass of a check that is not registered", func(t *testing.T) {
 		cat := one(v1alpha1.Basis, v1alpha1.Muss, claim("a", whole))
 		cat.Checks = nil
-		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", pass)}, v1alpha1.NeedNormal); statements[0].State != v1alpha1.StateInconclusive {
+		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", pass)}, v1alpha1.NeedNormal, nil, time.Time{}); statements[0].State != v1alpha1.StateInconclusive {
 			t.Errorf("state %s, want inconclusive", statements[0].State)
 		}
 	})
 	t.Run("claim that only the check's side makes", func(t *testing.T) {
 		cat := one(v1alpha1.Basis, v1alpha1.Muss, claim("a", whole))
 		cat.Requirements[0].Statements[0].Checks = nil
-		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", pass)}, v1alpha1.NeedNormal); statements[0].State != v1alpha1.StatePartlyObserved {
+		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", pass)}, v1alpha1.NeedNormal, nil, time.Time{}); statements[0].State != v1alpha1.StatePartlyObserved {
 			t.Errorf("pass: state %s, want partlyObserved", statements[0].State)
 		}
-		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", fail)}, v1alpha1.NeedNormal); statements[0].State != v1alpha1.StateFail {
+		if statements, _ := Roll(cat, []v1alpha1.Result{result("a", fail)}, v1alpha1.NeedNormal, nil, time.Time{}); statements[0].State != v1alpha1.StateFail {
 			t.Errorf("fail: state %s, want fail", statements[0].State)
 		}
 	})
@@ -175,7 +223,7 @@ func TestHochCountsByProtectionNeed(t *testing.T) {
 		{v1alpha1.SouvAP, v1alpha1.NeedNormal, true},
 		{"", v1alpha1.NeedNormal, true},
 	} {
-		_, requirements := Roll(one(c.level, v1alpha1.Muss, claim("a", whole)), []v1alpha1.Result{result("a", fail)}, c.need)
+		_, requirements := Roll(one(c.level, v1alpha1.Muss, claim("a", whole)), []v1alpha1.Result{result("a", fail)}, c.need, nil, time.Time{})
 		q := requirements[0]
 		if q.Counts != c.want {
 			t.Errorf("level %q at need %q: counts %t, want %t", c.level, c.need, q.Counts, c.want)
@@ -250,7 +298,7 @@ func TestConclude(t *testing.T) {
 		{"empty check ID", cat, append(set(pass, pass, pass), result("", pass)), "normal", false, v1alpha1.ConclInconcl, []string{"", BecauseRun}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			statements, requirements := Roll(c.cat, c.results, c.need)
+			statements, requirements := Roll(c.cat, c.results, c.need, nil, time.Time{})
 			got := Conclude(c.cat, c.results, statements, requirements, !c.cut)
 			if got.Result != c.want || !slices.Equal(got.Because, c.because) || got.Because == nil {
 				t.Errorf("got %s because %q, want %s because %q", got.Result, got.Because, c.want, c.because)
@@ -276,7 +324,7 @@ func TestConcludeIsTotal(t *testing.T) {
 								results = append(results, r)
 							}
 						}
-						statements, requirements := Roll(cat, results, need)
+						statements, requirements := Roll(cat, results, need, nil, time.Time{})
 						got := Conclude(cat, results, statements, requirements, complete)
 						if got.Result.Validate() != nil {
 							t.Fatalf("%s %s %s: word %q", h, m, s, got.Result)
@@ -303,7 +351,7 @@ func TestConcludeIsTotal(t *testing.T) {
 func TestConcludeRefusesForeignStates(t *testing.T) {
 	cat := two()
 	results := []v1alpha1.Result{result("h", pass), result("m", pass), result("s", pass)}
-	statements, requirements := Roll(cat, results, "normal")
+	statements, requirements := Roll(cat, results, "normal", nil, time.Time{})
 	for name, change := range map[string]func() ([]v1alpha1.StatementState, []v1alpha1.RequirementState){
 		"no statements":     func() ([]v1alpha1.StatementState, []v1alpha1.RequirementState) { return nil, requirements },
 		"no requirements":   func() ([]v1alpha1.StatementState, []v1alpha1.RequirementState) { return statements, nil },
@@ -352,7 +400,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	for range 2 {
-		statements, requirements := Roll(cat, report.Results, report.Site.ProtectionNeed)
+		statements, requirements := Roll(cat, report.Results, report.Site.ProtectionNeed, nil, time.Time{})
 		if !reflect.DeepEqual(statements, report.Statements) {
 			t.Errorf("statements %v\nwant %v", statements, report.Statements)
 		}

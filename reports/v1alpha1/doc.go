@@ -19,8 +19,9 @@ const (
 
 // Sizes that a bundle must keep (design.md, "Observations are evidence").
 const (
-	// MaxReportBytes bounds report.json.
-	MaxReportBytes = 256 << 10
+	// MaxReportBytes bounds report.json. Of these, 256 KiB are for what is
+	// measured; the rest is for what a site declares in its file.
+	MaxReportBytes = 512 << 10
 	// MaxEvidenceBytes bounds evidence.json.
 	MaxEvidenceBytes = 4 << 20
 	// MaxObservationBytes bounds the data of one probe; a larger one makes

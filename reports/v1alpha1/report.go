@@ -17,6 +17,11 @@ type ConformanceReport struct {
 	// Requirements holds every requirement of the catalogue, in its order.
 	Requirements []RequirementState `json:"requirements"`
 	Conclusion   Conclusion         `json:"conclusion"`
+	// Answers are the site's, from its file, in its order. Each counts as of
+	// the start of the run.
+	Answers []Answer `json:"answers,omitempty"`
+	// Waivers are the site's, from its file, in its order.
+	Waivers []Waiver `json:"waivers,omitempty"`
 }
 
 // Suite says which program and which catalogue made the report.

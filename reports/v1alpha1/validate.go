@@ -143,7 +143,21 @@ func (m *mistakes) err() error {
 	return m.list
 }
 
+// Validate reports whether the word is one of the four.
+func (w AnswerWord) Validate() error {
+	return known(w, []AnswerWord{Met, PartlyMet, NotMet, DeclaredNotAppli})
+}
+
+// Validate reports whether the protocol is one of the three.
+func (p Protocol) Validate() error { return known(p, []Protocol{TCP, UDP, SCTP}) }
+
+// Validate reports whether the name is one that checks know.
+func (h HookName) Validate() error {
+	return known(h, []HookName{HookBackup, HookRestore, HookFindLog, HookFindAudit})
+}
+
 // Validate gives every mistake of the site file as FieldErrors, or nil.
+// Whether its IDs are the catalogue's is for codec.DecodeSite to say.
 func (s Site) Validate() error {
 	var m mistakes
 	m.meta(s.TypeMeta, KindSite)
@@ -151,11 +165,84 @@ func (s Site) Validate() error {
 	m.line("organisation", s.Organisation, 200, true)
 	m.line("contact", s.Contact, 200, false)
 	m.word("protectionNeed", s.ProtectionNeed.Validate())
-	m.line("images.cold", s.Images.Cold, 500, false)
-	if strings.ContainsFunc(s.Images.Cold, unicode.IsSpace) || strings.Contains(s.Images.Cold, "://") {
-		m.add("images.cold", "is not an image reference; write registry/repository@sha256:… without a scheme")
+	if s.Images.Cold != "" {
+		m.image("images.cold", s.Images.Cold)
 	}
+	for i, r := range s.Registries {
+		if !registryFormat.MatchString(r) {
+			m.add(fmt.Sprintf("registries[%d]", i), "%s is no registry; write its host, with port and path where it has them and without a scheme, such as registry.example.org/verwaltung", quoted(r))
+		}
+	}
+	ports := map[string]bool{}
+	for i, p := range s.AllowedPorts {
+		path := fmt.Sprintf("allowedPorts[%d]", i)
+		m.between(path+".port", p.Port, 1, 65535)
+		m.word(path+".protocol", p.Protocol.Validate())
+		m.line(path+".reason", p.Reason, 300, true)
+		m.unique(ports, path, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
+	}
+	hooks := map[string]bool{}
+	for i, h := range s.Hooks {
+		path := fmt.Sprintf("hooks[%d]", i)
+		m.word(path+".name", h.Name.Validate())
+		m.unique(hooks, path+".name", string(h.Name))
+		m.image(path+".image", h.Image)
+		m.between(path+".timeoutSeconds", h.TimeoutSeconds, 1, 3600)
+		for j, a := range h.Arguments {
+			m.line(fmt.Sprintf("%s.arguments[%d]", path, j), a, 1000, true)
+		}
+	}
+	m.declarations(s.Answers, s.Waivers)
 	return m.err()
+}
+
+// declarations looks at what a site file and a report hold alike.
+func (m *mistakes) declarations(answers []Answer, waivers []Waiver) {
+	answered := map[string]bool{}
+	for i, a := range answers {
+		path := fmt.Sprintf("answers[%d]", i)
+		m.unique(answered, path+".statement", a.Statement)
+		m.word(path+".says", a.Says.Validate())
+		m.line(path+".text", a.Text, 500, a.Says != Met)
+		m.line(path+".evidence", a.Evidence, 300, true)
+		m.line(path+".role", a.Role, 120, true)
+		m.word(path+".date", a.Date.Validate())
+		m.word(path+".expires", a.Expires.Validate())
+		if a.Date.Validate() == nil && a.Expires.Validate() == nil && a.Expires <= a.Date {
+			m.add(path+".expires", "is not after the date of the answer")
+		}
+	}
+	for i, w := range waivers {
+		path := fmt.Sprintf("waivers[%d]", i)
+		if w.Check == "" {
+			m.add(path+".check", "is missing")
+		}
+		m.line(path+".scope", w.Scope, 300, true)
+		m.line(path+".reason", w.Reason, 500, true)
+		m.line(path+".owner", w.Owner, 120, true)
+		m.line(path+".approver", w.Approver, 120, true)
+		m.word(path+".expires", w.Expires.Validate())
+		if w.Owner != "" && strings.EqualFold(strings.TrimSpace(w.Owner), strings.TrimSpace(w.Approver)) {
+			m.add(path+".approver", "is the owner; somebody else accepts a deviation")
+		}
+	}
+}
+
+var (
+	imageFormat    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
+	registryFormat = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*$`)
+)
+
+func (m *mistakes) image(path, reference string) {
+	if len(reference) > 500 || !imageFormat.MatchString(reference) {
+		m.add(path, "%s is not an image reference by digest; write registry/repository@sha256:… without a scheme", quoted(reference))
+	}
+}
+
+func (m *mistakes) between(path string, n, least, most int) {
+	if n < least || n > most {
+		m.add(path, "is %d; write a number from %d to %d", n, least, most)
+	}
 }
 
 // line wants one bounded line of text without control characters: the report
@@ -208,6 +295,7 @@ func (r ConformanceReport) Validate() error {
 		m.tally(path+".sollte", q.Sollte)
 	}
 	m.word("conclusion.result", r.Conclusion.Result.Validate())
+	m.declarations(r.Answers, r.Waivers)
 	return m.err()
 }
 

@@ -249,6 +249,8 @@ func (b *builder) of(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return object{{"type", "string"}, {"format", "date-time"}, {"pattern", "Z$"}}
+	case t == reflect.TypeFor[v1alpha1.Date]():
+		return b.described(t, object{{"type", "string"}, {"format", "date"}})
 	case t == reflect.TypeFor[json.RawMessage]():
 		return object{}
 	case t.Kind() == reflect.Pointer:
