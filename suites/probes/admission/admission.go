@@ -69,15 +69,15 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 	if !allowed {
 		return o, nil // every refusal would be the authoriser's
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	start := time.Now()
 	for i := range Rounds {
 		if i > 0 {
+			// Counted from the first tries and not from the first round: a
+			// slow answer before them must not shorten what they span.
 			select {
 			case <-ctx.Done():
 				return o, &check.Stopped{Phase: fmt.Sprintf("round %d", i+1), Err: ctx.Err()}
-			case <-tick.C:
+			case <-time.After(time.Until(start.Add(o.Rounds[0].lastTry() + time.Duration(i)*every))):
 			}
 		}
 		o.Rounds = append(o.Rounds, round(ctx, env, start))
@@ -121,6 +121,15 @@ func round(ctx context.Context, env *cluster.Env, start time.Time) Round {
 	}
 	r.After = tryGolden(ctx, env)
 	return r
+}
+
+// lastTry is when the last mutant of the round was sent, since the start.
+func (r Round) lastTry() time.Duration {
+	var last float64
+	for _, m := range r.Mutants {
+		last = max(last, m.AtSeconds)
+	}
+	return time.Duration(last * float64(time.Second))
 }
 
 func golden(env *cluster.Env, name string) *corev1.Pod {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -157,7 +158,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func observed(t *testing.T, f *fake) Observation {
+func observed(t *testing.T, f *fake) Observation { return observedEvery(t, f, time.Millisecond) }
+
+func observedEvery(t *testing.T, f *fake, every time.Duration) Observation {
 	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
@@ -167,7 +170,7 @@ func observed(t *testing.T, f *fake) Observation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := observe(t.Context(), env.For("admission"), time.Millisecond)
+	o, err := observe(t.Context(), env.For("admission"), every)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +228,21 @@ func TestObserveWithoutTheRight(t *testing.T) {
 	o := observed(t, &fake{allowed: false, rule: func(*corev1.Pod) *metav1.Status { return nil }})
 	if o.MayCreatePods || len(o.Rounds) != 0 {
 		t.Errorf("got %d rounds, may create pods %t", len(o.Rounds), o.MayCreatePods)
+	}
+}
+
+// A slow first answer, as of a webhook that is called for the first time,
+// must not shorten the span from the first try to the last.
+func TestSpanCountsFromTheFirstTry(t *testing.T) {
+	const every = 100 * time.Millisecond
+	var once sync.Once
+	o := observedEvery(t, &fake{allowed: true, rule: func(*corev1.Pod) *metav1.Status {
+		once.Do(func() { time.Sleep(4 * every) }) // the answer itself is slow
+		return nil
+	}}, every)
+	tries := o.Attempts(FaultPrivileged, SurfacePod)
+	if span := tries[len(tries)-1].AtSeconds - tries[0].AtSeconds; span < ((Rounds - 1) * every).Seconds() {
+		t.Errorf("%d tries span %.3f s, want at least %s", len(tries), span, (Rounds-1)*every)
 	}
 }
 
