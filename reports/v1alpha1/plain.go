@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,4 +34,10 @@ func Plain(s string, most int) string {
 		return s
 	}
 	return string([]rune(s)[:max(most-1, 0)]) + "…"
+}
+
+// Decimal writes a measured value with the decimal sign of each language.
+func Decimal(value float64, digits int) Text {
+	en := strconv.FormatFloat(value, 'f', digits, 64)
+	return Text{De: strings.Replace(en, ".", ",", 1), En: en}
 }

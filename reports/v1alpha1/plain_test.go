@@ -47,3 +47,15 @@ func FuzzPlain(f *testing.F) {
 		}
 	})
 }
+
+func TestDecimal(t *testing.T) {
+	for _, c := range []struct {
+		value  float64
+		digits int
+		de, en string
+	}{{2, 1, "2,0", "2.0"}, {10.04, 1, "10,0", "10.0"}, {1234.5, 2, "1234,50", "1234.50"}, {7, 0, "7", "7"}} {
+		if got := Decimal(c.value, c.digits); got != T(c.de, c.en) {
+			t.Errorf("%v with %d digits: got %+v", c.value, c.digits, got)
+		}
+	}
+}

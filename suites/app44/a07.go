@@ -287,7 +287,7 @@ func control(o reachability.Observation, name reachability.PhaseName, roles []re
 		return c
 	}
 	if phase.WindowSeconds < window {
-		c.Detail = v1alpha1.T(fmt.Sprintf("das Fenster dauerte nur %.1f s", phase.WindowSeconds), fmt.Sprintf("the window lasted only %.1f s", phase.WindowSeconds))
+		c.Detail = v1alpha1.T(fmt.Sprintf("das Fenster dauerte nur %s s", v1alpha1.Decimal(phase.WindowSeconds, 1).De), fmt.Sprintf("the window lasted only %.1f s", phase.WindowSeconds))
 		return c
 	}
 	type key struct {

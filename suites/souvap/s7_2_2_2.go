@@ -51,7 +51,7 @@ func judgeStart(o start.Observation) check.Verdict {
 	longest := longestOf(o.Warm)
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Der längste von %d Starts auf %d von %d Nodes brauchte %.1f s (Worker %d); erlaubt sind 60 s.", len(o.Warm), o.MeasuredNodes, o.SchedulableNodes, longest.Seconds, longest.Node),
+		fmt.Sprintf("Der längste von %d Starts auf %d von %d Nodes brauchte %s s (Worker %d); erlaubt sind 60 s.", len(o.Warm), o.MeasuredNodes, o.SchedulableNodes, v1alpha1.Decimal(longest.Seconds, 1).De, longest.Node),
 		fmt.Sprintf("The longest of %d starts on %d of %d nodes took %.1f s (worker %d); 60 s are allowed.", len(o.Warm), o.MeasuredNodes, o.SchedulableNodes, longest.Seconds, longest.Node))
 	return v
 }
@@ -68,16 +68,16 @@ func lateStarts(o start.Observation) []v1alpha1.Finding {
 			continue
 		}
 		observed := v1alpha1.T(
-			fmt.Sprintf("Abweichung: Der Container war nach %.1f s bereit (Start %d).", s.Seconds, s.Round),
+			fmt.Sprintf("Abweichung: Der Container war nach %s s bereit (Start %d).", v1alpha1.Decimal(s.Seconds, 1).De, s.Round),
 			fmt.Sprintf("Deviation: the container was ready after %.1f s (start %d).", s.Seconds, s.Round))
 		switch {
 		case s.Trouble == cluster.Crash:
 			observed = v1alpha1.T(
-				fmt.Sprintf("Abweichung: Der Container endete nach %.1f s, ohne bereit zu werden (Start %d); andere Starte desselben Images gelangen.", s.Seconds, s.Round),
+				fmt.Sprintf("Abweichung: Der Container endete nach %s s, ohne bereit zu werden (Start %d); andere Starte desselben Images gelangen.", v1alpha1.Decimal(s.Seconds, 1).De, s.Round),
 				fmt.Sprintf("Deviation: the container ended after %.1f s without becoming ready (start %d); other starts of the same image succeeded.", s.Seconds, s.Round))
 		case !s.Ready:
 			observed = v1alpha1.T(
-				fmt.Sprintf("Abweichung: Der Container war nach %.1f s noch nicht bereit (Start %d).", s.Seconds, s.Round),
+				fmt.Sprintf("Abweichung: Der Container war nach %s s noch nicht bereit (Start %d).", v1alpha1.Decimal(s.Seconds, 1).De, s.Round),
 				fmt.Sprintf("Deviation: the container was still not ready after %.1f s (start %d).", s.Seconds, s.Round))
 		}
 		findings = append(findings, v1alpha1.Finding{
@@ -131,7 +131,7 @@ func unfit(s start.Start) v1alpha1.Text {
 		return v1alpha1.T("die Beobachtung widerspricht sich oder enthält Wartezeit der Infrastruktur", "the observation contradicts itself or contains waiting of the infrastructure")
 	case s.Seconds > startLimit:
 		return v1alpha1.T(
-			fmt.Sprintf("erst nach %.1f s als bereit gesehen, doch dass er es bei 60 s nicht war, ist nicht belegt", s.Seconds),
+			fmt.Sprintf("erst nach %s s als bereit gesehen, doch dass er es bei 60 s nicht war, ist nicht belegt", v1alpha1.Decimal(s.Seconds, 1).De),
 			fmt.Sprintf("seen ready only after %.1f s, but that it was not at 60 s is not proven", s.Seconds))
 	}
 	return v1alpha1.Text{}
@@ -164,7 +164,7 @@ func startControls(o start.Observation) []v1alpha1.Control {
 	return append(controls, v1alpha1.Control{
 		Name: v1alpha1.T("Ein absichtlich später Start wird als zu spät gemessen", "A start that is late on purpose is measured as late"),
 		Held: s.Accepted && s.Scheduled && s.Node > 0 && s.Ready && s.NotReadyAfterLimit && o.SpecimenSeconds > startLimit && s.Seconds >= o.SpecimenSeconds,
-		Detail: v1alpha1.T(fmt.Sprintf("bereit: %t, nach %.1f s; Absicht: nach %.0f s", s.Ready, s.Seconds, o.SpecimenSeconds),
+		Detail: v1alpha1.T(fmt.Sprintf("bereit: %t, nach %s s; Absicht: nach %.0f s", s.Ready, v1alpha1.Decimal(s.Seconds, 1).De, o.SpecimenSeconds),
 			fmt.Sprintf("ready: %t, after %.1f s; intended: after %.0f s", s.Ready, s.Seconds, o.SpecimenSeconds)),
 	})
 }

@@ -65,7 +65,7 @@ func judgePrivilegedPod(o admission.Observation) check.Verdict {
 	if !enoughRounds(tries) {
 		v.Reason = v1alpha1.T(
 			fmt.Sprintf("Der privilegierte Pod wurde %d-mal in %s s versucht; nötig sind %d Versuche über mindestens %.0f s. Der Lauf ist zu wiederholen.",
-				len(tries), decimal(spanOf(tries)), admission.Rounds, admission.Span.Seconds()),
+				len(tries), v1alpha1.Decimal(spanOf(tries), 1).De, admission.Rounds, admission.Span.Seconds()),
 			fmt.Sprintf("The privileged pod was tried %d times within %.1f s; %d tries over at least %.0f s are needed. Repeat the run.",
 				len(tries), spanOf(tries), admission.Rounds, admission.Span.Seconds()))
 		return v
@@ -132,7 +132,7 @@ func admissionControls(o admission.Observation, tries []admission.Mutant, golden
 			fmt.Sprintf("%d tries over at least %.0f s", admission.Rounds, admission.Span.Seconds())),
 		Held: enoughRounds(tries),
 		Detail: v1alpha1.T(
-			fmt.Sprintf("%d Versuche über %s s", len(tries), decimal(spanOf(tries))),
+			fmt.Sprintf("%d Versuche über %s s", len(tries), v1alpha1.Decimal(spanOf(tries), 1).De),
 			fmt.Sprintf("%d tries over %.1f s", len(tries), spanOf(tries))),
 	}}
 }
@@ -151,11 +151,6 @@ func spanOf(tries []admission.Mutant) float64 {
 		first, last = min(first, t.AtSeconds), max(last, t.AtSeconds)
 	}
 	return last - first
-}
-
-// decimal writes seconds as German text does.
-func decimal(seconds float64) string {
-	return strings.Replace(fmt.Sprintf("%.1f", seconds), ".", ",", 1)
 }
 
 func firstGoldenTrouble(goldens []admission.Golden) *admission.Attempt {
