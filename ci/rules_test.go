@@ -109,6 +109,7 @@ var programEdges = []edge{
 	{"ci/bench", "reports/codec", "reads the measured report"},
 	{"ci/bench", "reports/v1alpha1", "reads the measured report"},
 	{"ci/e2e", "reports/v1alpha1", "compares the results of a report"},
+	{"ci/e2e", "reports/v1alpha1/schema", "holds what a run writes against the published schemas"},
 	{"ci/matrix", "framework/check", "every registered check has a row"},
 	{"ci/matrix", "suites/*", "links every check"},
 	{"ci/matrix", "reports/codec", "reads the measured reports"},

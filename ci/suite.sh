@@ -20,13 +20,7 @@ image="${BVC_IMAGE:-$(ci/image.sh)}"
 cold="$(ci/cold-image.sh)"
 
 site=".work/$profile/site.yaml"
-cat >"$site" <<END
-apiVersion: conformance.opencode.de/v1alpha1
-kind: Site
-name: kind, Profil $profile
-organisation: bvc
-protectionNeed: normal
-END
+sed "s/^name: .*/name: kind, Profil $profile/" kind/site.yaml >"$site"
 say "$profile: running the suite"
 rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}
 exec bin/bvc run --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \

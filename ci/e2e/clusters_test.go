@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	published "gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1/schema"
 )
 
 // The exit code of `bvc rejudge` for a report that does not follow from its evidence.
@@ -74,8 +76,81 @@ func testProfile(t *testing.T, profile string) {
 	if bundle.Report.Run.Via != "sonobuoy" {
 		t.Errorf("the run went via %q, want sonobuoy", bundle.Report.Run.Via)
 	}
+	declared(t, bundle.Report)
+	keepToSchemas(t, folder)
 	noCanaries(t, folder)
 	rejudge(t, folder)
+}
+
+// declared holds the report against what kind/site.yaml declares.
+func declared(t *testing.T, r v1alpha1.ConformanceReport) {
+	t.Helper()
+	if len(r.Answers) != 3 || len(r.Waivers) != 2 {
+		t.Errorf("the report repeats %d answers and %d waivers, kind/site.yaml has 3 and 2", len(r.Answers), len(r.Waivers))
+	}
+	want := map[string]v1alpha1.State{
+		"SOUVAP.7-UA.3":   v1alpha1.StateDeclared,
+		"APP.4.4.A1-UA.1": v1alpha1.StateOpen, // declared as not met
+		"APP.4.4.A1-UA.2": v1alpha1.StateOpen, // the answer has expired
+	}
+	for _, s := range r.Statements {
+		if state, there := want[s.ID]; there && s.State != state {
+			t.Errorf("statement %s: %s, want %s", s.ID, s.State, state)
+		}
+		delete(want, s.ID)
+	}
+	if len(want) > 0 {
+		t.Errorf("statements that the report does not have: %v", want)
+	}
+}
+
+// keepToSchemas validates what was written against the published schemas,
+// with a validator that is not ours.
+func keepToSchemas(t *testing.T, folder string) {
+	t.Helper()
+	catalogue := filepath.Join(t.TempDir(), "catalogue.json")
+	printed, err := exec.CommandContext(t.Context(), filepath.Join(root, "bin", "bvc"), "catalogue", "-o", "json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(catalogue, printed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{
+		published.ConformanceReport: filepath.Join(folder, v1alpha1.ReportFile),
+		published.Evidence:          filepath.Join(folder, v1alpha1.EvidenceFile),
+		published.Catalogue:         catalogue,
+	} {
+		data, err := published.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := jsonschema.NewCompiler()
+		c.AssertFormat()
+		if err := c.AddResource(name, document); err != nil {
+			t.Fatal(err)
+		}
+		rules, err := c.Compile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := jsonschema.UnmarshalJSON(written)
+		written.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rules.Validate(value); err != nil {
+			t.Errorf("%s does not keep to its schema: %v", filepath.Base(file), err)
+		}
+	}
 }
 
 // command runs a program of the repository, shows what it prints, and fails
