@@ -21,9 +21,9 @@ func DecodeReport(name string, data []byte) (v1alpha1.ConformanceReport, error) 
 	return decodeJSON[v1alpha1.ConformanceReport](name, data, v1alpha1.MaxReportBytes)
 }
 
-// EncodeReport writes a report.json: indented, with a newline at its end. It
-// refuses a report that DecodeReport would refuse, so that a broken one is
-// noticed where it was made.
+// EncodeReport writes a report.json: indented, with a newline at its end. Text
+// is written as v1alpha1.Plain gives it. It refuses a report that DecodeReport
+// would refuse, so that a broken one is noticed where it was made.
 func EncodeReport(r v1alpha1.ConformanceReport) ([]byte, error) {
 	return encodeJSON(v1alpha1.ReportFile, r, v1alpha1.MaxReportBytes)
 }
@@ -81,7 +81,13 @@ func decodeJSON[T validator](name string, data []byte, most int) (T, error) {
 	if m != nil {
 		return none, &Error{File: name, Mistakes: []Mistake{*m}}
 	}
-	return fill(name, root, data, T.Validate)
+	return fill(name, root, data, func(value T) error {
+		all := append(v1alpha1.AsFieldErrors(value.Validate()), texts(reflect.ValueOf(value), "")...)
+		if len(all) == 0 {
+			return nil
+		}
+		return all
+	})
 }
 
 func tooLarge(name string, size, most int) error {
@@ -94,11 +100,14 @@ func fill[T any](name string, root *node, asJSON []byte, validate func(T) error)
 	var none, value T
 	s := &shape{places: map[string]position{}}
 	s.check(root, reflect.TypeFor[T](), "")
+	if s.full {
+		return none, s.refusal(name)
+	}
 	err := json.Unmarshal(asJSON, &value)
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case err != nil && len(s.mistakes) == 0:
-		return none, fmt.Errorf("read %s: %w", name, err)
+		return none, &Error{File: name, Mistakes: []Mistake{{Line: 1, Column: 1, Message: err.Error()}}}
 	case err != nil && !errors.As(err, &wrongType):
 		return none, s.refusal(name) // reading stopped; what follows is not known
 	}
@@ -137,7 +146,11 @@ func (s *shape) refusal(name string) error {
 	})
 	if more := len(s.mistakes) - maxMistakes; more > 0 {
 		last := s.mistakes[maxMistakes]
-		s.mistakes = append(s.mistakes[:maxMistakes:maxMistakes], Mistake{Line: last.Line, Column: last.Column, Message: fmt.Sprintf("and %d more mistakes", more)})
+		message := fmt.Sprintf("and %d more mistakes", more)
+		if s.full {
+			message = fmt.Sprintf("and more than %d more mistakes; the document was read no further", more)
+		}
+		s.mistakes = append(s.mistakes[:maxMistakes:maxMistakes], Mistake{Line: last.Line, Column: last.Column, Message: message})
 	}
 	return &Error{File: name, Mistakes: s.mistakes}
 }

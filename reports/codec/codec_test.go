@@ -122,7 +122,7 @@ func TestReportRefusesWithPlace(t *testing.T) {
 		"cut":            {sample[:len(sample)/2], ""},
 		"deep":           {strings.Repeat("[", 100), "nests deeper than 64"},
 		"too large":      {strings.Repeat(" ", v1alpha1.MaxReportBytes+1), "at most 524288 are allowed"},
-		"byte order":     {"\ufeff{}", "a value is expected here"},
+		"byte order":     {"\ufeff{}", "r:1:1: begins with a byte order mark; save the file as UTF-8 without one"},
 		"other document": {string(read(t, samples+"evidence.json")), `unknown field "runID"`},
 	} {
 		_, err := DecodeReport("r", []byte(c.data))

@@ -1,8 +1,11 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -11,7 +14,10 @@ import (
 // replace broken text, and each of these lets two readers see two reports in
 // the same bytes.
 func parseJSON(data []byte) (*node, *Mistake) {
-	p := &jsonParser{data: data, lines: newLines(data)}
+	p := &jsonParser{data: data, places: newCursor(data)}
+	if bytes.HasPrefix(data, []byte("\ufeff")) {
+		return nil, p.mistake(0, "begins with a byte order mark; save the file as UTF-8 without one")
+	}
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if r == utf8.RuneError && size == 1 {
@@ -31,13 +37,14 @@ func parseJSON(data []byte) (*node, *Mistake) {
 }
 
 type jsonParser struct {
-	data  []byte
-	next  int
-	lines *lines
+	data   []byte
+	next   int
+	values int // so far
+	places *cursor
 }
 
 func (p *jsonParser) mistake(offset int, format string, args ...any) *Mistake {
-	at := p.lines.position(offset)
+	at := p.places.position(offset)
 	return &Mistake{Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -66,7 +73,10 @@ func (p *jsonParser) value(depth int) (*node, *Mistake) {
 		return nil, p.mistake(p.next, "nests deeper than %d", maxDepth)
 	}
 	b := p.peek()
-	n := &node{at: p.lines.position(p.next)}
+	if p.values++; p.values > maxValues {
+		return nil, p.mistake(p.next, "holds more than %d values", maxValues)
+	}
+	n := &node{at: p.places.position(p.next)}
 	switch {
 	case p.next == len(p.data):
 		return nil, p.mistake(p.next, "the document ends where a value is expected")
@@ -86,25 +96,30 @@ func (p *jsonParser) value(depth int) (*node, *Mistake) {
 
 func (p *jsonParser) object(n *node, depth int) *Mistake {
 	p.next++
-	seen := map[string]position{}
 	if p.peek() == '}' {
 		p.next++
 		return nil
 	}
+	seen := map[string]int{} // folded names to their places among the fields
 	for {
 		if p.peek() != '"' {
 			return p.mistake(p.next, "a field name in quotes is expected here")
 		}
 		start := p.next
-		f := field{at: p.lines.position(start)}
+		f := field{at: p.places.position(start)}
 		var m *Mistake
 		if f.name, m = p.text(); m != nil {
 			return m
 		}
-		if first, twice := seen[f.name]; twice {
-			return p.mistake(start, "field %s is there twice, first in line %d", shorten(f.name), first.line)
+		same := fold(f.name)
+		if i, twice := seen[same]; twice {
+			first := n.fields[i]
+			if first.name != f.name {
+				return p.mistake(start, "field %s is there twice but for case, first as %s in line %d", shorten(f.name), shorten(first.name), first.at.line)
+			}
+			return p.mistake(start, "field %s is there twice, first in line %d", shorten(f.name), first.at.line)
 		}
-		seen[f.name] = f.at
+		seen[same] = len(n.fields)
 		if p.peek() != ':' {
 			return p.mistake(p.next, "a colon is expected here")
 		}
@@ -117,6 +132,20 @@ func (p *jsonParser) object(n *node, depth int) *Mistake {
 			return m
 		}
 	}
+}
+
+// fold gives equal text for names that encoding/json takes for the same one.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			// The orbit of a letter rises to its greatest form and begins again at its least.
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
 }
 
 func (p *jsonParser) list(n *node, depth int) *Mistake {
@@ -254,6 +283,7 @@ func literalByte(b byte) bool {
 // shorten bounds what a message repeats of a document.
 func shorten(s string) string {
 	const most = 60
+	s = s[:min(len(s), 8*most)] // a whole document may be one name
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
 	}

@@ -1,9 +1,5 @@
 package codec
 
-import (
-	"unicode/utf8"
-)
-
 // position is a place in a document, counted from 1.
 type position struct{ line, column int }
 
@@ -43,31 +39,29 @@ type field struct {
 	value *node
 }
 
-// lines finds positions from byte offsets.
-type lines struct {
+// cursor finds positions from byte offsets. It counts on from the last answer,
+// because each value of a document is asked for in turn: counting columns from
+// the line's start would take hours for one long line.
+type cursor struct {
 	data   []byte
-	starts []int
+	offset int
+	at     position
 }
 
-func newLines(data []byte) *lines {
-	l := &lines{data: data, starts: []int{0}}
-	for i, b := range data {
-		if b == '\n' {
-			l.starts = append(l.starts, i+1)
-		}
-	}
-	return l
-}
+func newCursor(data []byte) *cursor { return &cursor{data: data, at: position{1, 1}} }
 
-func (l *lines) position(offset int) position {
-	offset = min(offset, len(l.data))
-	low, high := 0, len(l.starts)
-	for high-low > 1 {
-		if middle := (low + high) / 2; l.starts[middle] <= offset {
-			low = middle
-		} else {
-			high = middle
+func (c *cursor) position(offset int) position {
+	offset = min(offset, len(c.data))
+	if offset < c.offset {
+		c.offset, c.at = 0, position{1, 1}
+	}
+	for ; c.offset < offset; c.offset++ {
+		switch b := c.data[c.offset]; {
+		case b == '\n':
+			c.at = position{c.at.line + 1, 1}
+		case b&0xc0 != 0x80: // a rune counts once, by its first byte
+			c.at.column++
 		}
 	}
-	return position{line: low + 1, column: utf8.RuneCount(l.data[l.starts[low]:offset]) + 1}
+	return c.at
 }

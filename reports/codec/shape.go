@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,9 @@ type shape struct {
 	// closed are paths of another kind than wanted: what should be in them is
 	// not missing besides.
 	closed []string
+	// full says that maxCollected mistakes were found; the rest of the document
+	// is not looked at any more.
+	full bool
 }
 
 var (
@@ -29,10 +33,16 @@ var (
 )
 
 func (s *shape) add(at position, path, format string, args ...any) {
+	if s.full = len(s.mistakes) >= maxCollected; s.full {
+		return
+	}
 	s.mistakes = append(s.mistakes, Mistake{Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (s *shape) check(n *node, t reflect.Type, path string) {
+	if s.full {
+		return
+	}
 	s.places[path] = n.at
 	if t == rawType {
 		return
@@ -86,8 +96,12 @@ func (s *shape) inClosed(path string) bool {
 	return false
 }
 
+// timeFormat is what time.Parse alone is not: RFC 3339 in UTC and no more. It
+// would take an hour of one digit and a comma before the fraction.
+var timeFormat = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$`)
+
 func (s *shape) time(n *node, path string) {
-	if _, err := time.Parse(time.RFC3339Nano, n.text); err != nil || !strings.HasSuffix(n.text, "Z") {
+	if _, err := time.Parse(time.RFC3339Nano, n.text); err != nil || !timeFormat.MatchString(n.text) {
 		s.add(n.at, path, "%s is not a time such as 2026-01-31T12:00:00Z, in UTC", shorten(n.text))
 	}
 }
@@ -112,6 +126,9 @@ func (s *shape) object(n *node, t reflect.Type, path string) {
 	}
 	there := map[string]bool{}
 	for _, f := range n.fields {
+		if s.full {
+			return
+		}
 		at := join(path, f.name)
 		i := slices.Index(names, f.name)
 		if i < 0 {
@@ -139,6 +156,7 @@ func join(path, name string) string {
 type wantedField struct {
 	name     string
 	of       reflect.Type
+	index    []int // as reflect.Value.FieldByIndex takes it
 	optional bool
 }
 
@@ -165,9 +183,12 @@ func fieldsOf(t reflect.Type) []wantedField {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			all = append(all, fieldsOf(f.Type)...)
+			for _, w := range fieldsOf(f.Type) {
+				w.index = append([]int{i}, w.index...)
+				all = append(all, w)
+			}
 		case f.IsExported() && name != "-" && name != "":
-			all = append(all, wantedField{name: name, of: f.Type, optional: strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")})
+			all = append(all, wantedField{name: name, of: f.Type, index: f.Index, optional: strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")})
 		}
 	}
 	return all
