@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/html"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/junit"
@@ -159,7 +158,9 @@ func catalogueCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{
 		Use: "catalogue", Short: "Print requirements, statements and the checks that cover them", Args: noArguments,
-		Example: "  bvc catalogue -o json",
+		Long: `Print every requirement and statement, who is responsible, the checks that decide it as a whole or in part, and the
+question that has to be answered for what no check decides. The text is in German; JSON and Markdown have both languages.`,
+		Example: "  bvc catalogue\n  bvc catalogue -o json\n  bvc catalogue -o markdown",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cat, err := loadCatalogue()
 			if err != nil {
@@ -174,7 +175,7 @@ func catalogueCommand() *cobra.Command {
 			case "markdown":
 				data = catalogue.Markdown(cat)
 			case "text":
-				data = catalogueText(cat)
+				data = catalogue.Text(cat)
 			default:
 				return usageError("-o %q: it is text, json or markdown", format)
 			}
@@ -184,19 +185,4 @@ func catalogueCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&format, "output", "o", "text", "text, json or markdown")
 	return c
-}
-
-func catalogueText(cat v1alpha1.Catalogue) []byte {
-	var b bytes.Buffer
-	for _, r := range cat.Requirements {
-		fmt.Fprintf(&b, "%s (%s) %s\n", r.ID, r.Level, r.Title.De)
-		for _, s := range r.Statements {
-			fmt.Fprintf(&b, "  %s %s: %s\n", s.ID, s.ModalVerb, s.Text.De)
-			for _, k := range s.Checks {
-				fmt.Fprintf(&b, "    %s (%s)\n", k.ID, k.Decides)
-			}
-		}
-	}
-	fmt.Fprintf(&b, "%d requirements, %d checks, %s\n", len(cat.Requirements), len(check.Default.Checks()), cat.Digest)
-	return b.Bytes()
 }

@@ -1,8 +1,10 @@
 package catalogue
 
 import (
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,7 +241,7 @@ func TestSouvAPRows(t *testing.T) {
 // sentences, questions that ask, and none of the words that a report must not
 // use because they would sound like a verdict of BSI.
 func TestStyle(t *testing.T) {
-	reference := regexp.MustCompile(`^(IG BvC \d{3}|CIS \d\.\d{1,2}\.\d{1,2} \(v1\.9\)|RFC \d+|BSI TR-02102-1|DVS-\d{3}-R\d{2})$`)
+	reference := regexp.MustCompile(`^(IG BvC \d{3}|IG BvC PoC [a-z]+(-[a-z]+)*|Grundschutz\+\+ [A-Z]+(\.\d+)+ \(draft mapping\)|CIS \d\.\d{1,2}\.\d{1,2} \(v1\.9\)|RFC \d+|BSI TR-02102-1|DVS-\d{3}-R\d{2})$`)
 	verdict := regexp.MustCompile(`(?i)\b(erfüllt|konform|zertifiziert\w*|compliant|is (it |this )?(met|fulfilled))\b`)
 	verb := regexp.MustCompile(`\b(MUSS|MÜSSEN|DARF|DÜRFEN|SOLLTEN?|MUST|SHOULD)\b`)
 	seen := map[string]string{}
@@ -273,6 +275,77 @@ func TestStyle(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLevels pins the level of every requirement of the two modules by the
+// number of the last one that has it.
+func TestLevels(t *testing.T) {
+	last := map[string][2]int{"APP.4.4": {5, 12}, "SYS.1.6": {8, 20}}
+	for _, r := range norm(t).Requirements {
+		if r.Module == "SOUVAP" {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimPrefix(r.ID, r.Module+".A"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := v1alpha1.Hoch
+		switch {
+		case n <= last[r.Module][0]:
+			want = v1alpha1.Basis
+		case n <= last[r.Module][1]:
+			want = v1alpha1.Standard
+		}
+		if r.Level != want {
+			t.Errorf("%s has level %s, want %s", r.ID, r.Level, want)
+		}
+	}
+}
+
+// TestReferencesAreComplete: no policy of the IG BvC may be without a
+// statement, and BSI's draft mapping is taken over as it is, neither more nor
+// less of it.
+func TestReferencesAreComplete(t *testing.T) {
+	policies := strings.Fields(`001 003 004 005 009 012 013 014 015 016 017 018 019 020 026 027 029 101 102 126 130 501`)
+	firstConcept := strings.Fields(`disallow-add-capabilities disallow-host-namespaces disallow-privileged-containers disallow-selinux-options
+		imagepullpolicy-always require-default-proc-mount require-health-and-liveness-check require-limits-and-requests
+		require-non-root-groups require-ro-rootfs require-run-as-non-root restrict-apparmor restrict-image-registries restrict-sysctls`)
+	mapping := map[string][]string{
+		"APP.4.4.A1-UA.1":  {"ARCH.7.3", "TEST.4.1.1.1"},
+		"APP.4.4.A2-UA.2":  {"TEST.3.1.5"},
+		"APP.4.4.A3-UA.6":  {"TEST.1.3"},
+		"APP.4.4.A7-UA.1":  {"ARCH.2.1"},
+		"APP.4.4.A15-UA.1": {"ARCH.7.1", "KONF.6.1.2"},
+		"APP.4.4.A18-UA.3": {"ARCH.2.2"},
+		"SYS.1.6.A5-UA.1":  {"ARCH.2.2.7"},
+		"SYS.1.6.A5-UA.3":  {"ARCH.2.3"},
+		"SYS.1.6.A11-UA.1": {"ARCH.7.1"},
+		"SYS.1.6.A20-UA.2": {"TEST.2.1"},
+		"SYS.1.6.A24-UA.2": {"DET.4.6"},
+	}
+	numbers, names, mapped := map[string]bool{}, map[string]bool{}, map[string][]string{}
+	for _, r := range norm(t).Requirements {
+		for _, s := range r.Statements {
+			for _, ref := range s.References {
+				if name, ok := strings.CutPrefix(ref, "IG BvC PoC "); ok {
+					names[name] = true
+				} else if number, ok := strings.CutPrefix(ref, "IG BvC "); ok {
+					numbers[number] = true
+				} else if id, ok := strings.CutPrefix(ref, "Grundschutz++ "); ok {
+					mapped[s.ID] = append(mapped[s.ID], strings.TrimSuffix(id, " (draft mapping)"))
+				}
+			}
+		}
+	}
+	if got := slices.Sorted(maps.Keys(numbers)); !slices.Equal(got, policies) {
+		t.Errorf("policies of the IG BvC:\n got %v\nwant %v", got, policies)
+	}
+	if got := slices.Sorted(maps.Keys(names)); !slices.Equal(got, firstConcept) {
+		t.Errorf("policies of the first proof of concept:\n got %v\nwant %v", got, firstConcept)
+	}
+	if !maps.EqualFunc(mapped, mapping, slices.Equal) {
+		t.Errorf("Grundschutz++:\n got %v\nwant %v", mapped, mapping)
 	}
 }
 

@@ -56,8 +56,9 @@ from Edition 2023 (SYS.1.6.A6, elsewhere in language only) is known from a secon
 Each text describes the state to be reached; the modal verb beside it only says how binding that is, so negations do not count twice. A
 question is answered by the site itself, with evidence: for everything that no check decides as a whole.
 
-"IG BvC n" ist eine Richtlinie der IG BvC / is a policy of the IG BvC; "CIS n (v1.9)" ein Abschnitt des / a section of the CIS Kubernetes
-Benchmark v1.9.
+"IG BvC n" ist eine Richtlinie der IG BvC / is a policy of the IG BvC; "IG BvC PoC ..." eine ihres ersten Proof of Concept / one of its first
+proof of concept; "CIS n (v1.9)" ein Abschnitt des / a section of the CIS Kubernetes Benchmark v1.9; "Grundschutz++ n (draft mapping)" eine
+Anforderung, auf die BSIs Zuordnung im Entwurf (Juli 2026) verweist / a requirement to which BSI's draft mapping (July 2026) points.
 `
 
 // summary counts what the catalogue holds and how much of it checks decide.
