@@ -129,13 +129,29 @@ func preflightCommand() *cobra.Command {
 	var namespaces []string
 	c := &cobra.Command{
 		Use: "preflight", Short: "Check the site file and the rights without running anything", Args: noArguments,
-		Long: `Checks the site file, and asks the cluster which of the declared rights the runner would have, and what each missing
-one costs. Nothing is created. With the kubeconfig's own rights this is what --via direct would find.`,
-		Example: "  bvc preflight --site site.yaml",
+		Long: `Checks the site file (every mistake with its place; what has expired or soon will), and asks the cluster which of the
+declared rights the runner would have, and what each missing one costs. Nothing is created. With the kubeconfig's own
+rights this is what --via direct would find.`,
+		Example: "  bvc preflight --site site.yaml\n  bvc preflight --site site.yaml --kubeconfig cluster.kubeconfig -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return usageError("-o %q: it is text or json", format)
+			}
+			var found survey
 			if siteFile != "" {
-				if _, err := readSite(siteFile); err != nil {
+				s, err := readSite(siteFile)
+				if err != nil {
 					return err
+				}
+				cat, err := loadCatalogue()
+				if err != nil {
+					return err
+				}
+				v := s.survey(siteFile, cat, now())
+				found.Site = &v
+				if format == "text" {
+					// Said even when the cluster can not be reached.
+					v.print(c.OutOrStdout())
 				}
 			}
 			config, err := a.config()
@@ -145,7 +161,7 @@ one costs. Nothing is created. With the kubeconfig's own rights this is what --v
 			if err := reachable(c.Context(), config); err != nil {
 				return err
 			}
-			return preflight(c.Context(), config, namespaces, format, c.OutOrStdout())
+			return preflight(c.Context(), config, namespaces, found, format, c.OutOrStdout())
 		},
 	}
 	a.flags(c)
@@ -153,6 +169,14 @@ one costs. Nothing is created. With the kubeconfig's own rights this is what --v
 	c.Flags().StringVarP(&format, "output", "o", "text", "text or json")
 	c.Flags().StringSliceVar(&namespaces, "tenant-namespaces", cluster.TenantNamespaces(), "prepared namespaces")
 	return c
+}
+
+// survey is what preflight found.
+type survey struct {
+	// Site is nil when no site file was given.
+	Site           *siteSurvey `json:"site,omitempty"`
+	TenantIdentity string      `json:"tenantIdentity"`
+	Rights         []rightCost `json:"rights"`
 }
 
 // rightCost is one declared right, whether it is there, and the checks that
@@ -163,10 +187,7 @@ type rightCost struct {
 	Checks  []string `json:"checks"`
 }
 
-func preflight(ctx context.Context, config *rest.Config, namespaces []string, format string, w io.Writer) error {
-	if format != "text" && format != "json" {
-		return usageError("-o %q: it is text or json", format)
-	}
+func preflight(ctx context.Context, config *rest.Config, namespaces []string, found survey, format string, w io.Writer) error {
 	if err := needNamespaces(ctx, config, namespaces); err != nil {
 		return err
 	}
@@ -179,7 +200,7 @@ func preflight(ctx context.Context, config *rest.Config, namespaces []string, fo
 	if err != nil {
 		return usageError("reach the cluster: %w", err)
 	}
-	costs := make([]rightCost, 0, len(states))
+	found.TenantIdentity, found.Rights = env.TenantIdentity, make([]rightCost, 0, len(states))
 	complete := true
 	for _, s := range states {
 		cost := rightCost{Right: s.Right, Granted: s.Granted, Checks: []string{}}
@@ -194,16 +215,16 @@ func preflight(ctx context.Context, config *rest.Config, namespaces []string, fo
 		}
 		sort.Strings(cost.Checks)
 		complete = complete && s.Granted
-		costs = append(costs, cost)
+		found.Rights = append(found.Rights, cost)
 	}
 	if format == "json" {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		if err := e.Encode(costs); err != nil {
+		if err := e.Encode(found); err != nil {
 			return toolFailed(err)
 		}
 	} else {
-		for _, c := range costs {
+		for _, c := range found.Rights {
 			mark := "yes"
 			if !c.Granted {
 				mark = "NO "
