@@ -150,7 +150,9 @@ func FromTarball(r io.Reader, limits Limits) (Bundle, error) {
 		found:    map[string]member{},
 	}
 	// Also the packed side is counted: a stream of nothing but empty blocks is endless.
-	if err := s.archive(meter{r, &s.packed}, resultsDir, ""); err != nil {
+	if err := s.archive(meter{r, &s.packed}, resultsDir, ""); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) {
+		return Bundle{}, fmt.Errorf("read the tarball: %w; the tarball is cut off or damaged, fetch it again", err)
+	} else if err != nil {
 		return Bundle{}, fmt.Errorf("read the tarball: %w", err)
 	}
 	for _, name := range []string{v1alpha1.ReportFile, v1alpha1.EvidenceFile} {
@@ -230,7 +232,7 @@ func padding(r io.Reader) error {
 	for {
 		n, err := r.Read(block)
 		if len(bytes.Trim(block[:n], "\x00")) > 0 {
-			return errors.New("data after the end of the archive; fetch the tarball again")
+			return errors.New("data after the end of the archive")
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

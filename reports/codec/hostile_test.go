@@ -437,8 +437,9 @@ func TestEncodeMakesTextPlain(t *testing.T) {
 }
 
 // corpus writes seeds of a fuzz test with -update, and without proves that the
-// tree has each of them.
-func corpus(t *testing.T, fuzzTest string, seeds map[string][]byte) {
+// tree has each of them; exactly so where they do not depend on how this Go
+// compresses.
+func corpus(t *testing.T, fuzzTest string, exactly bool, seeds map[string][]byte) {
 	t.Helper()
 	dir := filepath.Join("testdata", "fuzz", fuzzTest)
 	for name, data := range seeds {
@@ -452,7 +453,7 @@ func corpus(t *testing.T, fuzzTest string, seeds map[string][]byte) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		if got, err := os.ReadFile(file); err != nil || exactly && string(got) != want {
 			t.Errorf("%s is not current (%v); run with -update", file, err)
 		}
 	}
@@ -465,7 +466,7 @@ func TestCorpusHoldsEveryAttack(t *testing.T) {
 	for _, a := range attacks() {
 		report[a.name], evidence[a.name] = []byte(a.on(leastReport())), []byte(a.on(leastEvidence()))
 	}
-	corpus(t, "FuzzReport", report)
-	corpus(t, "FuzzEvidence", evidence)
-	corpus(t, "FuzzCatalogue", map[string][]byte{"least": []byte(leastCatalogue())})
+	corpus(t, "FuzzReport", true, report)
+	corpus(t, "FuzzEvidence", true, evidence)
+	corpus(t, "FuzzCatalogue", true, map[string][]byte{"least": []byte(leastCatalogue())})
 }
