@@ -32,6 +32,7 @@ func saveBundle(dir string, b codec.Bundle, cat v1alpha1.Catalogue, notices []v1
 		return usageError("make the output directory: %w", err)
 	}
 	var page, cases bytes.Buffer
+	// No time is given: the page beside the bundle is as of the end of its run, whenever it is read.
 	if err := html.Render(&page, b.Report, b.Evidence, cat, html.Options{Notices: notices}); err != nil {
 		return &exitError{exitToolFailed, fmt.Errorf("write the HTML report: %w", err)}
 	}

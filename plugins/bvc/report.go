@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +72,7 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 			case "json":
 				buf.Write(b.ReportBytes)
 			case "html":
-				err = html.Render(&buf, b.Report, b.Evidence, cat, html.Options{Language: html.Language(language), Notices: notices})
+				err = html.Render(&buf, b.Report, b.Evidence, cat, html.Options{Language: html.Language(language), Notices: notices, Now: time.Now()})
 			case "junit":
 				err = junit.Write(&buf, b.Report, cat, junit.Language(language))
 			default:

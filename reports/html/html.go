@@ -13,12 +13,13 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
 // MaxBytes bounds a page, so that it can be mailed and opened on a phone.
-const MaxBytes = 1 << 20
+const MaxBytes = 1_000_000
 
 // Language of the page when it is opened; the reader can switch.
 type Language string
@@ -29,8 +30,12 @@ const (
 	English Language = "en"
 )
 
-// Options of a page. The zero value is a German page without notices.
+// Options of a page. The zero value is a German page without notices, as of
+// the end of the run.
 type Options struct {
+	// Now is the time as of which waivers and answers are shown as effective
+	// or expired; the page says so. Zero is the run's end.
+	Now time.Time
 	// Language in which the page opens; German unless it is English.
 	Language Language
 	// Notices are shown above the summary: that the bundle came from a
@@ -50,7 +55,10 @@ var style string
 //go:embed page.js
 var script string
 
-var page = template.Must(template.New("page").Parse(pageSource))
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"w": v1alpha1.T, "link": link}).Parse(pageSource))
+
+// link points at an anchor of the page, which is a number or one of our own IDs.
+func link(anchor string) string { return "#" + anchor }
 
 // limits bound what is shown. What they leave out is counted on the page, and
 // the report itself has it.
@@ -72,22 +80,31 @@ func steps() []limits {
 // and direction characters, and bounded.
 func Render(w io.Writer, report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, options Options) error {
 	for _, l := range steps() {
-		v := newView(report, evidence, cat, options, l)
-		v.CSP = "default-src 'none'; style-src " + source(style) + "; script-src " + source(script) + "; base-uri 'none'; form-action 'none'"
-		v.Style, v.Script = template.CSS(style), template.JS(script) //nolint:gosec // our own embedded files
-		var b bytes.Buffer
-		if err := page.Execute(&b, v); err != nil {
-			return fmt.Errorf("render the page: %w", err)
+		b, err := execute(report, evidence, cat, options, l)
+		if err != nil {
+			return err
 		}
-		if b.Len() > MaxBytes {
+		if len(b) > MaxBytes {
 			continue
 		}
-		if _, err := w.Write(b.Bytes()); err != nil {
+		if _, err := w.Write(b); err != nil {
 			return fmt.Errorf("write the page: %w", err)
 		}
 		return nil
 	}
 	return ErrTooLarge
+}
+
+// execute makes the page within the limits, however large it becomes.
+func execute(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, options Options, l limits) ([]byte, error) {
+	v := newView(report, evidence, cat, options, l)
+	v.CSP = "default-src 'none'; style-src " + source(style) + "; script-src " + source(script) + "; base-uri 'none'; form-action 'none'"
+	v.Style, v.Script = template.CSS(style), template.JS(script) //nolint:gosec // our own embedded files
+	var b bytes.Buffer
+	if err := page.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("render the page: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
 // source is a source expression of a content security policy.

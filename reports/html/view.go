@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,36 +13,64 @@ import (
 )
 
 // view is what the template shows: texts are bounded, order is fixed, and
-// anchors are numbered, so that no text of a report becomes part of a link.
+// anchors are IDs of our catalogue or numbers (see catalogueID).
 type view struct {
 	CSP    string
 	Style  template.CSS
 	Script template.JS
 
-	Lang, Title string
-	English     bool
+	Lang, Title            string
+	English                bool
+	SiteName, Organisation string
+	Need, Tested, AsOf     v1alpha1.Text
+	Notices                []v1alpha1.Text
+
+	Conclusion   conclusion
+	Figures      []figure
+	Expired      []waiverView
+	Deviations   []deviationGroup
+	Admitted     []answerView // what the site itself says is missing
+	MoreAdmitted int
+	Leftovers    []leftoverView
+	Incomplete   bool // the run was filtered or interrupted
+	Unmeasured   []checkView
+	OpenWords    v1alpha1.Text // what neither a check nor the site says
+	Bars         []bar
+
+	Modules  []moduleView
+	MoreReqs int
+	Levels   []choice
+	States   []choice
+
+	Checks     []checkView
+	MoreChecks int
+
 	Site        []row
-	SiteName    string
-	Notices     []v1alpha1.Text
-	Conclusion  conclusion
-	Figures     []figure
-	Bars        []bar
-	Deviations  []checkView
-	Unmeasured  []checkView
-	Checks      []checkView
-	MoreChecks  int
-	Modules     []moduleView
-	MoreReqs    int
-	Leftovers   []leftoverView
 	Cluster     []row
 	Nodes       []v1alpha1.NodeGroup
 	Storage     []v1alpha1.StorageClass
 	Gaps        []string
+	Waivers     []waiverView
+	MoreWaivers int
+	Answers     []answerGroup
+	MoreAnswers int
 	Rights      []rightView
 	Run         []row
 	Arguments   string
 	RunID       string
 	Digest      string
+}
+
+// choice is an option of a filter.
+type choice struct {
+	Key  string
+	Word v1alpha1.Text
+}
+
+// deviationGroup holds the deviations that bind alike.
+type deviationGroup struct {
+	Title  v1alpha1.Text
+	Checks []checkView
 }
 
 // row is a line of a list of facts.
@@ -51,11 +80,13 @@ type row struct {
 	Code  bool // Value is written by machines and shown as such
 }
 
+// figure is a number of the summary and where the page tells more of it.
 type figure struct {
-	Class string
-	Value string
-	Name  v1alpha1.Text
-	Note  v1alpha1.Text
+	Class  string
+	Value  string
+	Name   v1alpha1.Text
+	Note   v1alpha1.Text
+	Anchor string
 }
 
 // bar is a stacked bar of states.
@@ -66,11 +97,13 @@ type bar struct {
 	Segments []segment
 }
 
-// segment is one state of a bar; X and Width are of 1000.
+// segment is one state of a bar; X and Width are in percent. Narrow ones are
+// Labelled in the legend only.
 type segment struct {
 	badge
 	Count    int
 	X, Width string
+	Labelled bool
 }
 
 type checkView struct {
@@ -81,12 +114,22 @@ type checkView struct {
 	Failed   bool
 	Reason   v1alpha1.Text
 	Covers   []coverView
+	Filter   filter
+	Waivers  []waiverView
 	Findings []findingView
 	MoreFind int
-	Controls []controlView
+	Held     []v1alpha1.Text // controls, each with what was seen
+	Broken   []v1alpha1.Text
 	Figures  []row
 	Seen     []seenView
 	Facts    []row
+}
+
+// filter is what the page's filters look at; the words are ours.
+type filter struct {
+	Module int // number of the module, 0 for none that is known
+	Level  string
+	Verbs  string
 }
 
 type coverView struct {
@@ -100,19 +143,15 @@ type findingView struct {
 	Object                     string
 }
 
-type controlView struct {
-	Badge        badge
-	Name, Detail v1alpha1.Text
-}
-
 type seenView struct {
 	Probe, SHA256 string
-	Badge         badge
+	Trouble       v1alpha1.Text // empty when the evidence is there and its digest matches
 	When          v1alpha1.Text
 	Problem       string
 }
 
 type moduleView struct {
+	Number       int
 	Title        v1alpha1.Text
 	Requirements []requirementView
 }
@@ -123,15 +162,19 @@ type requirementView struct {
 	Level      v1alpha1.Text
 	Badge      badge
 	Counts     bool
-	Tally      v1alpha1.Text
+	Tally      string
+	Filter     filter
 	Statements []statementView
 	More       int
 }
 
 type statementView struct {
 	Anchor, ID, Verb string
+	VerbKey          string
 	Text             v1alpha1.Text
 	Responsible      string
+	References       string
+	Answers          []answerView
 	Badge            badge
 	Checks           []linkView
 	Question         *v1alpha1.Text
@@ -157,31 +200,44 @@ type rightView struct {
 // viewer makes a view within its limits.
 type viewer struct {
 	limits
-	report   v1alpha1.ConformanceReport
-	cat      v1alpha1.Catalogue
-	seen     map[string]v1alpha1.Observation
-	info     map[string]v1alpha1.CheckInfo
-	shown    map[string]string // anchors of checks that are on the page
-	anchors  map[string]string // anchors of statements that are on the page
-	counts   map[string]bool   // requirements
-	verbs    map[string]v1alpha1.ModalVerb
-	holder   map[string]string // requirement of a statement
-	states   map[string]v1alpha1.State
-	outcomes map[string]v1alpha1.Outcome
+	now        time.Time
+	report     v1alpha1.ConformanceReport
+	cat        v1alpha1.Catalogue
+	seen       map[string]v1alpha1.Observation
+	info       map[string]v1alpha1.CheckInfo
+	shown      map[string]string // anchors of checks that are on the page
+	anchors    map[string]string // anchors of statements and requirements that are on the page
+	counts     map[string]bool   // requirements
+	statements map[string]statement
+	places     map[string]filter // of requirements
+	modules    map[string]int    // numbers from 1
+	states     map[string]v1alpha1.State
+	outcomes   map[string]v1alpha1.Outcome
+	answersOf  map[string][]v1alpha1.Answer
 }
 
-func newView(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, options Options, l limits) view {
-	v := viewer{limits: l, report: report, cat: cat, seen: map[string]v1alpha1.Observation{}, info: map[string]v1alpha1.CheckInfo{}, shown: map[string]string{}, anchors: map[string]string{},
-		counts: map[string]bool{}, verbs: map[string]v1alpha1.ModalVerb{}, holder: map[string]string{}, states: map[string]v1alpha1.State{}, outcomes: map[string]v1alpha1.Outcome{}}
+// statement is what the catalogue says of a statement.
+type statement struct {
+	requirement string
+	verb        v1alpha1.ModalVerb
+	text        v1alpha1.Text
+	whole       map[string]bool // checks that decide all of it
+}
+
+func newViewer(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, now time.Time, l limits) viewer {
+	v := viewer{limits: l, now: now, report: report, cat: cat, seen: map[string]v1alpha1.Observation{}, info: map[string]v1alpha1.CheckInfo{}, shown: map[string]string{}, anchors: map[string]string{},
+		counts: map[string]bool{}, statements: map[string]statement{}, places: map[string]filter{}, modules: map[string]int{}, states: map[string]v1alpha1.State{},
+		outcomes: map[string]v1alpha1.Outcome{}, answersOf: map[string][]v1alpha1.Answer{}}
 	for _, o := range evidence.Observations {
 		v.seen[o.Probe] = o
 	}
 	for _, k := range cat.Checks {
 		v.info[k.ID] = k
 	}
+	taken := anchors{}
 	for i, r := range report.Results {
 		if _, twice := v.shown[r.CheckID]; !twice && i < v.rows {
-			v.shown[r.CheckID] = checkAnchor(i)
+			v.shown[r.CheckID] = taken.of(r.CheckID, "check-"+strconv.Itoa(i+1))
 		}
 		v.outcomes[r.CheckID] = r.Outcome
 	}
@@ -191,15 +247,39 @@ func newView(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat 
 	for _, s := range report.Statements {
 		v.states[s.ID] = s.State
 	}
+	for _, a := range report.Answers {
+		v.answersOf[a.Statement] = append(v.answersOf[a.Statement], a)
+	}
 	for i, q := range cat.Requirements {
+		if v.modules[q.Module] == 0 {
+			v.modules[q.Module] = len(v.modules) + 1
+		}
+		v.places[q.ID] = filter{Module: v.modules[q.Module], Level: levelKey(q.Level)}
+		if _, twice := v.anchors[q.ID]; !twice && i < v.rows {
+			v.anchors[q.ID] = taken.of(q.ID, "requirement-"+strconv.Itoa(i+1))
+		}
 		for j, s := range q.Statements {
 			if _, twice := v.anchors[s.ID]; !twice && i < v.rows && j < v.items {
-				v.anchors[s.ID] = statementAnchor(i, j)
+				v.anchors[s.ID] = taken.of(s.ID, fmt.Sprintf("statement-%d-%d", i+1, j+1))
 			}
-			v.verbs[s.ID], v.holder[s.ID] = s.ModalVerb, q.ID
+			whole := map[string]bool{}
+			for _, k := range s.Checks {
+				whole[k.ID] = k.Decides == v1alpha1.Whole
+			}
+			v.statements[s.ID] = statement{requirement: q.ID, verb: s.ModalVerb, text: s.Text, whole: whole}
 		}
 	}
-	out := view{Lang: "de", SiteName: v.plain(report.Site.Name), RunID: v.plain(report.Run.ID), Digest: v.plain(report.Suite.CatalogueDigest)}
+	return v
+}
+
+func newView(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, options Options, l limits) view {
+	now := options.Now
+	if now.IsZero() {
+		now = report.Run.FinishedAt
+	}
+	v := newViewer(report, evidence, cat, now, l)
+	out := view{Lang: "de", SiteName: v.plain(report.Site.Name), Organisation: v.plain(report.Site.Organisation), Need: needWord(report.Site.ProtectionNeed), Tested: when(report.Run.StartedAt),
+		AsOf: dayOf(now), RunID: v.plain(report.Run.ID), Digest: v.plain(report.Suite.CatalogueDigest)}
 	out.Title = "Prüfbericht " + out.SiteName
 	if options.Language == English {
 		out.Lang, out.English, out.Title = "en", true, "Test report "+out.SiteName
@@ -218,18 +298,24 @@ func newView(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat 
 		}
 	}
 	out.Conclusion = conclusionOf(report.Conclusion.Result)
+	out.Incomplete = !report.Run.Complete()
+	for _, s := range v1alpha1.States() {
+		b := stateBadge(s)
+		out.States = append(out.States, choice{b.Class, b.Word})
+	}
+	for _, level := range []v1alpha1.Level{v1alpha1.Basis, v1alpha1.Standard, v1alpha1.Hoch, v1alpha1.SouvAP} {
+		out.Levels = append(out.Levels, choice{levelKey(level), levelWord(level)})
+	}
 	v.site(&out)
 	v.checks(&out)
+	v.waivers(&out)
+	v.answers(&out)
 	v.requirements(&out)
 	v.summary(&out)
 	v.cluster(&out)
 	v.run(&out)
 	return out
 }
-
-// Anchors are numbers: nothing of a report's text becomes part of a link.
-func checkAnchor(i int) string        { return "check-" + strconv.Itoa(i+1) }
-func statementAnchor(i, j int) string { return fmt.Sprintf("statement-%d-%d", i+1, j+1) }
 
 func (v viewer) plain(s string) string { return v1alpha1.Plain(s, v.limits.text) }
 
@@ -285,39 +371,88 @@ func (v viewer) site(out *view) {
 		v.fact("Organisation", "Organisation", s.Organisation, false),
 		v.fact("Kontakt", "Contact", s.Contact, false),
 		{Name: v1alpha1.T("Schutzbedarf", "Protection need"), Value: needWord(s.ProtectionNeed)},
-		{Name: v1alpha1.T("Geprüft am", "Tested on"), Value: when(v.report.Run.StartedAt)},
-		v.fact("Lauf", "Run", v.report.Run.ID, true),
 	}
 }
 
+// checks fills the list of checks, and out of it what deviates and what was
+// not measured.
 func (v viewer) checks(out *view) {
+	groups, anchored := make([]deviationGroup, len(bindings)), map[string]bool{}
 	for i, r := range v.report.Results {
 		if i == v.rows {
 			out.MoreChecks = len(v.report.Results) - i
 			break
 		}
-		c := v.check(r, checkAnchor(i))
+		anchor := v.shown[r.CheckID]
+		if anchored[r.CheckID] {
+			anchor = "check-" + strconv.Itoa(i+1) // twice in a broken report
+		}
+		anchored[r.CheckID] = true
+		c := v.check(r, anchor)
 		out.Checks = append(out.Checks, c)
 		switch r.Outcome {
 		case v1alpha1.Fail:
-			out.Deviations = append(out.Deviations, c)
+			at := v.binding(r.CheckID)
+			groups[at].Checks = append(groups[at].Checks, c)
 		case v1alpha1.Pass, v1alpha1.NotApplicable:
 		default:
 			out.Unmeasured = append(out.Unmeasured, c)
 		}
 	}
+	for i, g := range groups {
+		if len(g.Checks) > 0 {
+			g.Title = bindings[i]
+			out.Deviations = append(out.Deviations, g)
+		}
+	}
+}
+
+// bindings are the groups of deviations, the most binding first.
+var bindings = []v1alpha1.Text{
+	v1alpha1.T("Bei MUSS", "At MUSS (must)"),
+	v1alpha1.T("Bei SOLLTE", "At SOLLTE (should)"),
+	v1alpha1.T("Bei Anforderungen, die bei diesem Schutzbedarf nicht zählen", "At requirements that do not count at this protection need"),
+	v1alpha1.T("An Prüfungen, die nicht im Katalog stehen", "At checks that are not in the catalogue"),
+}
+
+// binding gives the group of a check that deviates: that of the most binding
+// statement that it covers.
+func (v viewer) binding(check string) int {
+	at := 3
+	for _, id := range v.info[check].Covers {
+		s, there := v.statements[id]
+		switch {
+		case !there:
+		case !v.counts[s.requirement]:
+			at = min(at, 2)
+		case !s.verb.Binding():
+			at = min(at, 1)
+		default:
+			at = 0
+		}
+	}
+	return at
 }
 
 func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
-	c := checkView{Anchor: anchor, ID: v.plain(r.CheckID), Badge: outcomeBadge(r.Outcome), Failed: r.Outcome == v1alpha1.Fail, Reason: v.text(r.Reason)}
+	c := checkView{Anchor: anchor, ID: v.plain(r.CheckID), Badge: outcomeBadge(r.Outcome), Failed: r.Outcome == v1alpha1.Fail, Reason: v.text(r.Reason),
+		Filter: filter{Level: "other"}, Waivers: v.waiversOf(r.CheckID)}
 	if k, there := v.info[r.CheckID]; there {
 		c.Title = v.text(k.Title)
+		if place, there := v.places[k.Requirement]; there {
+			c.Filter = place
+		}
+		var verbs []string
 		for i, id := range k.Covers {
 			if i == v.items {
 				break
 			}
 			c.Covers = append(c.Covers, v.cover(id, r.CheckID))
+			if key := verbKey(v.statements[id].verb); !slices.Contains(verbs, key) {
+				verbs = append(verbs, key)
+			}
 		}
+		c.Filter.Verbs = strings.Join(verbs, " ")
 		if len(k.Policies) > 0 {
 			c.Facts = append(c.Facts, v.fact("Richtlinien der IG BvC", "IG BvC policies", v.list(k.Policies), false))
 		}
@@ -335,11 +470,12 @@ func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
 		if i == v.items {
 			break
 		}
-		b := badge{"inconclusive", "✕", v1alpha1.T("hielt nicht", "did not hold")}
+		group := &c.Broken
 		if k.Held {
-			b = badge{"pass", "✓", v1alpha1.T("hielt", "held")}
+			group = &c.Held
 		}
-		c.Controls = append(c.Controls, controlView{Badge: b, Name: v.text(k.Name), Detail: v.text(k.Detail)})
+		name, detail := v.text(k.Name), v.text(k.Detail)
+		*group = append(*group, v1alpha1.T(name.De+": "+detail.De, name.En+": "+detail.En))
 	}
 	for i, f := range r.Figures {
 		if i == v.items {
@@ -366,20 +502,12 @@ func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
 	return c
 }
 
-func (v viewer) cover(statement, check string) coverView {
-	c := coverView{ID: v.plain(statement), Verb: v.plain(string(v.verbs[statement])), Counts: v.counts[v.holder[statement]], Anchor: v.anchors[statement]}
-	c.Decides = v1alpha1.T("entscheidet einen Teil", "decides a part")
-	for _, q := range v.cat.Requirements {
-		if q.ID != v.holder[statement] {
-			continue
-		}
-		for _, s := range q.Statements {
-			for _, k := range s.Checks {
-				if s.ID == statement && k.ID == check && k.Decides == v1alpha1.Whole {
-					c.Decides = v1alpha1.T("entscheidet die ganze Aussage", "decides the whole statement")
-				}
-			}
-		}
+func (v viewer) cover(id, check string) coverView {
+	s := v.statements[id]
+	c := coverView{ID: v.plain(id), Verb: v.plain(string(s.verb)), Counts: v.counts[s.requirement], Anchor: v.anchors[id]}
+	c.Decides = v1alpha1.T("zum Teil", "in part")
+	if s.whole[check] {
+		c.Decides = v1alpha1.T("ganz", "whole")
 	}
 	return c
 }
@@ -389,12 +517,10 @@ func (v viewer) observation(ref v1alpha1.ObservationRef) seenView {
 	o, there := v.seen[ref.Probe]
 	switch {
 	case !there:
-		s.Badge = badge{"inconclusive", "?", v1alpha1.T("fehlt in den Belegen", "missing in the evidence")}
+		s.Trouble = v1alpha1.T("fehlt in den Belegen", "missing in the evidence")
 		return s
 	case o.Digest() != ref.SHA256:
-		s.Badge = badge{"fail", "✕", v1alpha1.T("Prüfsumme stimmt nicht mit dem Beleg überein", "digest differs from the evidence")}
-	default:
-		s.Badge = badge{"pass", "✓", v1alpha1.T("Prüfsumme stimmt mit dem Beleg überein", "digest matches the evidence")}
+		s.Trouble = v1alpha1.T("Prüfsumme stimmt nicht mit dem Beleg überein", "digest differs from the evidence")
 	}
 	s.When = when(o.StartedAt)
 	if o.Problem != nil {
@@ -408,7 +534,7 @@ func (v viewer) requirements(out *view) {
 	for _, q := range v.report.Requirements {
 		of[q.ID] = q
 	}
-	modules := map[string]int{}
+	anchored := map[string]bool{}
 	for i, q := range v.cat.Requirements {
 		if i == v.rows {
 			out.MoreReqs = len(v.cat.Requirements) - i
@@ -418,38 +544,42 @@ func (v viewer) requirements(out *view) {
 		if !there {
 			state = v1alpha1.RequirementState{State: v1alpha1.StateOpen}
 		}
-		r := requirementView{Anchor: "requirement-" + strconv.Itoa(i+1), ID: v.plain(q.ID), Title: v.text(q.Title), Level: v.text(levelWord(q.Level)),
-			Badge: stateBadge(state.State), Counts: state.Counts, Tally: tally(state)}
+		place := v.places[q.ID]
+		r := requirementView{Anchor: v.anchors[q.ID], ID: v.plain(q.ID), Title: v.text(q.Title), Level: v.text(levelWord(q.Level)),
+			Badge: stateBadge(state.State), Counts: state.Counts, Tally: tally(state), Filter: place}
+		if anchored[q.ID] {
+			r.Anchor = "requirement-" + strconv.Itoa(i+1) // twice in a broken catalogue
+		}
+		anchored[q.ID] = true
 		for j, s := range q.Statements {
 			if j == v.items {
 				r.More = len(q.Statements) - j
 				break
 			}
-			r.Statements = append(r.Statements, v.statement(s, statementAnchor(i, j)))
+			anchor := v.anchors[s.ID]
+			if anchored[s.ID] {
+				anchor = fmt.Sprintf("statement-%d-%d", i+1, j+1)
+			}
+			anchored[s.ID] = true
+			r.Statements = append(r.Statements, v.statement(s, anchor))
 		}
-		at, there := modules[q.Module]
-		if !there {
-			at = len(out.Modules)
-			modules[q.Module] = at
-			out.Modules = append(out.Modules, moduleView{Title: v.text(moduleTitle(q.Module))})
+		if place.Module > len(out.Modules) {
+			out.Modules = append(out.Modules, moduleView{Number: place.Module, Title: v.text(moduleTitle(q.Module))})
 		}
-		out.Modules[at].Requirements = append(out.Modules[at].Requirements, r)
+		out.Modules[place.Module-1].Requirements = append(out.Modules[place.Module-1].Requirements, r)
 	}
 }
 
-// tally says n of m, MUSS and SOLLTE apart.
-func tally(q v1alpha1.RequirementState) v1alpha1.Text {
-	var de, en []string
-	for _, t := range []struct {
-		word string
-		v1alpha1.Tally
-	}{{"MUSS", q.Muss}, {"SOLLTE", q.Sollte}} {
-		if t.Total > 0 {
-			de = append(de, fmt.Sprintf("%s: %d von %d geklärt", t.word, t.Settled, t.Total))
-			en = append(en, fmt.Sprintf("%s: %d of %d settled", t.word, t.Settled, t.Total))
-		}
+// tally says how many of the statements are settled, MUSS and SOLLTE apart.
+func tally(q v1alpha1.RequirementState) string {
+	var out []string
+	if q.Muss.Total > 0 {
+		out = append(out, fmt.Sprintf("MUSS %d/%d", q.Muss.Settled, q.Muss.Total))
 	}
-	return v1alpha1.T(strings.Join(de, " · "), strings.Join(en, " · "))
+	if q.Sollte.Total > 0 {
+		out = append(out, fmt.Sprintf("SOLLTE %d/%d", q.Sollte.Settled, q.Sollte.Total))
+	}
+	return strings.Join(out, " · ")
 }
 
 func (v viewer) statement(s v1alpha1.Statement, anchor string) statementView {
@@ -457,12 +587,18 @@ func (v viewer) statement(s v1alpha1.Statement, anchor string) statementView {
 	if !there {
 		state = v1alpha1.StateOpen
 	}
-	out := statementView{Anchor: anchor, ID: v.plain(s.ID), Verb: v.plain(string(s.ModalVerb)), Text: v.text(s.Text), Responsible: v.list(s.Responsible), Badge: stateBadge(state)}
+	out := statementView{Anchor: anchor, ID: v.plain(s.ID), Verb: v.plain(string(s.ModalVerb)), VerbKey: verbKey(s.ModalVerb), Text: v.text(s.Text), Responsible: v.list(s.Responsible),
+		References: v.list(s.References), Badge: stateBadge(state)}
+	for i, a := range v.answersOf[s.ID] {
+		if i < v.items {
+			out.Answers = append(out.Answers, v.answer(a))
+		}
+	}
 	for i, k := range s.Checks {
 		if i == v.items {
 			break
 		}
-		l := linkView{ID: v.plain(k.ID), Badge: outcomeBadge(v1alpha1.NotRun), Decides: v1alpha1.T("Teil", "part")}
+		l := linkView{ID: v.plain(k.ID), Badge: outcomeBadge(v1alpha1.NotRun), Decides: v1alpha1.T("zum Teil", "in part")}
 		if o, there := v.outcomes[k.ID]; there {
 			l.Badge, l.Anchor = outcomeBadge(o), v.shown[k.ID]
 		}
@@ -482,12 +618,29 @@ func (v viewer) statement(s v1alpha1.Statement, anchor string) statementView {
 	return out
 }
 
+// counter counts states, and at how many of all something was observed.
+type counter struct {
+	states      map[v1alpha1.State]int
+	seen, total int
+}
+
+func (c *counter) add(s v1alpha1.State, seen bool) {
+	if c.states == nil {
+		c.states = map[v1alpha1.State]int{}
+	}
+	c.states[s]++
+	c.total++
+	if seen {
+		c.seen++
+	}
+}
+
 // summary counts what the page shows: deviations by the statements they are
-// at, what was not measured, and how much of the norm was looked at.
+// at, what the site declares, what was not measured, and how much of the norm
+// was looked at.
 func (v viewer) summary(out *view) {
-	muss, sollte, uncounted := 0, 0, 0
-	norm, architecture, statements := map[v1alpha1.State]int{}, map[v1alpha1.State]int{}, map[v1alpha1.State]int{}
-	seenNorm, seenArchitecture, seenStatements, nNorm, nArchitecture, nStatements := 0, 0, 0, 0, 0, 0
+	var norm, architecture, mussAll, sollteAll counter
+	muss, sollte, uncounted, open, openCounts := 0, 0, 0, 0, 0
 	of := map[string]v1alpha1.State{}
 	for _, q := range v.report.Requirements {
 		of[q.ID] = q.State
@@ -496,33 +649,29 @@ func (v viewer) summary(out *view) {
 		looked := false
 		for _, s := range q.Statements {
 			state := known(v.states, s.ID)
-			statements[state]++
-			nStatements++
-			switch state {
-			case v1alpha1.StateFail, v1alpha1.StatePass, v1alpha1.StatePartlyObserved:
-				looked = true
-				seenStatements++
+			seen := state == v1alpha1.StateFail || state == v1alpha1.StatePass || state == v1alpha1.StatePartlyObserved
+			looked = looked || seen
+			group, deviations := &sollteAll, &sollte
+			if s.ModalVerb.Binding() {
+				group, deviations = &mussAll, &muss
 			}
-			if state != v1alpha1.StateFail {
-				continue
-			}
+			group.add(state, seen)
 			switch {
-			case !v.counts[q.ID]:
+			case state == v1alpha1.StateOpen:
+				open++
+				if v.counts[q.ID] {
+					openCounts++
+				}
+			case state == v1alpha1.StateFail && !v.counts[q.ID]:
 				uncounted++
-			case s.ModalVerb.Binding():
-				muss++
-			default:
-				sollte++
+			case state == v1alpha1.StateFail:
+				*deviations++
 			}
 		}
-		states, seen, total := norm, &seenNorm, &nNorm
 		if q.Level == v1alpha1.SouvAP {
-			states, seen, total = architecture, &seenArchitecture, &nArchitecture
-		}
-		states[known(of, q.ID)]++
-		*total++
-		if looked {
-			*seen++
+			architecture.add(known(of, q.ID), looked)
+		} else {
+			norm.add(known(of, q.ID), looked)
 		}
 	}
 	unmeasured := 0
@@ -531,31 +680,56 @@ func (v viewer) summary(out *view) {
 			unmeasured++
 		}
 	}
-	class := func(n int, bad string) string {
-		if n > 0 {
-			return bad
+	admitted, expired := 0, 0
+	for _, a := range v.report.Answers {
+		if admits(a.Says) {
+			admitted++
 		}
-		return "quiet"
 	}
-	out.Figures = []figure{
-		{class(muss, "fail"), strconv.Itoa(muss), v1alpha1.T("MUSS-Aussagen mit Abweichung", "MUSS statements with a deviation"), v1alpha1.Text{}},
-		{class(sollte, "fail"), strconv.Itoa(sollte), v1alpha1.T("SOLLTE-Aussagen mit Abweichung", "SOLLTE statements with a deviation"), v1alpha1.Text{}},
-		{class(unmeasured, "inconclusive"), strconv.Itoa(unmeasured), v1alpha1.T("Prüfungen ohne Messung", "checks without a measurement"),
-			v1alpha1.T(fmt.Sprintf("von %d", len(v.report.Results)), fmt.Sprintf("of %d", len(v.report.Results)))},
+	for _, w := range v.report.Waivers {
+		if w.Status(v.outcomes[w.Check], v.now) == v1alpha1.WaiverExpired {
+			expired++
+		}
+	}
+	add := func(n, of int, bad, anchor string, name, note v1alpha1.Text) {
+		if n == 0 {
+			bad = "quiet"
+		}
+		if of > 0 {
+			note = v1alpha1.T(strings.TrimSpace(fmt.Sprintf("von %d ", of)+note.De), strings.TrimSpace(fmt.Sprintf("of %d ", of)+note.En))
+		}
+		out.Figures = append(out.Figures, figure{Class: bad, Value: strconv.Itoa(n), Name: name, Note: note, Anchor: anchor})
+	}
+	add(muss, mussAll.total, "fail", "deviations", v1alpha1.T("MUSS-Aussagen mit Abweichung", "MUSS statements with a deviation"), v1alpha1.Text{})
+	add(sollte, sollteAll.total, "fail", "deviations", v1alpha1.T("SOLLTE-Aussagen mit Abweichung", "SOLLTE statements with a deviation"), v1alpha1.Text{})
+	add(unmeasured, len(v.report.Results), "inconclusive", "unmeasured", v1alpha1.T("Prüfungen ohne Messung", "checks without a measurement"), v1alpha1.Text{})
+	add(norm.seen, norm.total, "partly", "coverage", v1alpha1.T("Anforderungen mit Beobachtung", "requirements with an observation"), v1alpha1.T("des IT-Grundschutzes", "of IT-Grundschutz"))
+	if expired > 0 {
+		add(expired, 0, "fail", "waivers", v1alpha1.T("abgelaufene Ausnahmen", "expired waivers"), v1alpha1.Text{})
+	}
+	if admitted > 0 {
+		add(admitted, 0, "fail", "admitted", v1alpha1.T("Aussagen, selbst erklärt: nicht oder teilweise umgesetzt", "statements, self-declared: not or partly put into practice"), v1alpha1.Text{})
 	}
 	if uncounted > 0 {
-		out.Figures = append(out.Figures, figure{"open", strconv.Itoa(uncounted), v1alpha1.T("Aussagen mit Abweichung, die nicht zählen", "statements with a deviation that do not count"),
-			v1alpha1.T("Anforderungen bei erhöhtem Schutzbedarf", "requirements for a high protection need")})
+		add(uncounted, 0, "open", "deviations", v1alpha1.T("Aussagen mit Abweichung, die nicht zählen", "statements with a deviation that do not count"),
+			v1alpha1.T("Anforderungen bei erhöhtem Schutzbedarf", "requirements for a high protection need"))
 	}
-	add := func(id string, title v1alpha1.Text, de, en string, seen, total int, states map[v1alpha1.State]int) {
-		if total > 0 {
-			out.Bars = append(out.Bars, bar{ID: id, Title: title, Segments: segments(states, total),
-				Sentence: v1alpha1.T(fmt.Sprintf("Beobachtet wurde an %d von %d %s.", seen, total, de), fmt.Sprintf("Observed at %d of %d %s.", seen, total, en))})
+	if open > 0 {
+		all := mussAll.total + sollteAll.total
+		out.OpenWords = v1alpha1.T(
+			fmt.Sprintf("%d von %d Aussagen sind offen: Keine Prüfung hat sie beobachtet, und der Standort erklärt nichts dazu, was zählt. Davon zählen %d bei diesem Schutzbedarf.", open, all, openCounts),
+			fmt.Sprintf("%d of %d statements are open: no check has observed them, and the site declares nothing about them that counts. Of these, %d count at this protection need.", open, all, openCounts))
+	}
+	bars := func(id string, c counter, title v1alpha1.Text, de, en string) {
+		if c.total > 0 {
+			out.Bars = append(out.Bars, bar{ID: id, Title: title, Segments: segments(c.states, c.total),
+				Sentence: v1alpha1.T(fmt.Sprintf("Beobachtet wurde an %d von %d %s.", c.seen, c.total, de), fmt.Sprintf("Observed at %d of %d %s.", c.seen, c.total, en))})
 		}
 	}
-	add("bar-norm", v1alpha1.T("Anforderungen des IT-Grundschutzes", "Requirements of IT-Grundschutz"), "Anforderungen", "requirements", seenNorm, nNorm, norm)
-	add("bar-souvap", v1alpha1.T("Regeln des Souveränen Arbeitsplatzes", "Rules of the Souveräner Arbeitsplatz"), "Regeln", "rules", seenArchitecture, nArchitecture, architecture)
-	add("bar-statements", v1alpha1.T("Alle einzelnen Aussagen", "All single statements"), "Aussagen", "statements", seenStatements, nStatements, statements)
+	bars("bar-norm", norm, v1alpha1.T("Anforderungen des IT-Grundschutzes", "Requirements of IT-Grundschutz"), "Anforderungen", "requirements")
+	bars("bar-muss", mussAll, v1alpha1.T("MUSS-Aussagen", "MUSS statements"), "Aussagen", "statements")
+	bars("bar-sollte", sollteAll, v1alpha1.T("SOLLTE-Aussagen", "SOLLTE statements"), "Aussagen", "statements")
+	bars("bar-souvap", architecture, v1alpha1.T("Regeln des Souveränen Arbeitsplatzes", "Rules of the Souveräner Arbeitsplatz"), "Regeln", "rules")
 }
 
 // known gives a state of the list, open where there is none, and inconclusive
@@ -571,16 +745,18 @@ func known(states map[string]v1alpha1.State, id string) v1alpha1.State {
 	return s
 }
 
+// segments are the states of a bar in their order, the worst first.
 func segments(states map[v1alpha1.State]int, total int) []segment {
 	var out []segment
 	x := 0.0
+	percent := func(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) + "%" }
 	for _, s := range v1alpha1.States() {
 		n := states[s]
 		if n == 0 {
 			continue
 		}
-		width := 1000 * float64(n) / float64(total)
-		out = append(out, segment{badge: stateBadge(s), Count: n, X: strconv.FormatFloat(x, 'f', 1, 64), Width: strconv.FormatFloat(width, 'f', 1, 64)})
+		width := 100 * float64(n) / float64(total)
+		out = append(out, segment{badge: stateBadge(s), Count: n, X: percent(x), Width: percent(width), Labelled: width >= 12})
 		x += width
 	}
 	return out

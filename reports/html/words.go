@@ -68,8 +68,8 @@ func conclusionOf(w v1alpha1.ConclusionWord) conclusion {
 				"No deviation was found at MUSS. At least one check observed something that deviates from a SOLLTE statement.")}
 	case v1alpha1.ConclInconcl:
 		return conclusion{badge{"inconclusive", "?", v1alpha1.T("Nicht entschieden", "Inconclusive")},
-			v1alpha1.T("Es wurde keine Abweichung festgestellt, aber auch nicht alles beobachtet, was zu beobachten war. Der Lauf sagt deshalb nichts Gutes aus.",
-				"No deviation was found, but not everything was observed that should have been. The run is no good news therefore.")}
+			v1alpha1.T("Es wurde keine Abweichung festgestellt, die beim Schutzbedarf zählt, aber auch nicht alles beobachtet, was zu beobachten war. Das Ergebnis ist deshalb offen und nicht gut.",
+				"No deviation was found that counts at the protection need, but not everything was observed that should have been. The result is therefore open, and not good.")}
 	case v1alpha1.NoDeviation:
 		return conclusion{badge{"pass", "✓", v1alpha1.T("Keine Abweichung festgestellt", "No deviation found")},
 			v1alpha1.T("Alle Prüfungen liefen, und keine stellte eine Abweichung fest, die beim Schutzbedarf zählt. Was keine Prüfung beobachtet, bleibt offen.",
@@ -121,4 +121,54 @@ func yesNo(b bool) v1alpha1.Text {
 		return v1alpha1.T("ja", "yes")
 	}
 	return v1alpha1.T("nein", "no")
+}
+
+// waiverBadge never looks better than the deviation that it stands beside.
+func waiverBadge(s v1alpha1.WaiverStatus) badge {
+	switch s {
+	case v1alpha1.WaiverEffective:
+		return badge{"declared", "§", v1alpha1.T("Ausnahme wirksam", "waiver effective")}
+	case v1alpha1.WaiverExpired:
+		return badge{"fail", "!", v1alpha1.T("Ausnahme abgelaufen", "waiver expired")}
+	case v1alpha1.WaiverNotNeeded:
+		return badge{"none", "–", v1alpha1.T("Ausnahme nicht nötig", "waiver not needed")}
+	case v1alpha1.WaiverUndecided:
+		return badge{"inconclusive", "?", v1alpha1.T("Ausnahme unentschieden", "waiver undecided")}
+	}
+	return unknownBadge(string(s))
+}
+
+func answerBadge(w v1alpha1.AnswerWord) badge {
+	switch w {
+	case v1alpha1.Met:
+		return badge{"declared", "§", v1alpha1.T("selbst erklärt: umgesetzt", "self-declared: put into practice")}
+	case v1alpha1.DeclaredNotAppli:
+		return badge{"declared", "§", v1alpha1.T("selbst erklärt: nicht anwendbar", "self-declared: not applicable")}
+	case v1alpha1.PartlyMet:
+		return badge{"fail", "◐", v1alpha1.T("selbst erklärt: teilweise umgesetzt", "self-declared: partly put into practice")}
+	case v1alpha1.NotMet:
+		return badge{"fail", "✕", v1alpha1.T("selbst erklärt: nicht umgesetzt", "self-declared: not put into practice")}
+	}
+	return unknownBadge(string(w))
+}
+
+// levelKey and verbKey are words for the filters of the page; they are ours,
+// whatever a catalogue says.
+func levelKey(l v1alpha1.Level) string {
+	if l.Validate() != nil {
+		return "other"
+	}
+	return string(l)
+}
+
+func verbKey(v v1alpha1.ModalVerb) string {
+	switch v {
+	case v1alpha1.Muss, v1alpha1.DarfNur, v1alpha1.DarfNicht:
+		return "muss"
+	case v1alpha1.Sollte, v1alpha1.SollteNicht, v1alpha1.SollteNur:
+		return "sollte"
+	case v1alpha1.Kann:
+		return "kann"
+	}
+	return "other"
 }
