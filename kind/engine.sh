@@ -84,6 +84,10 @@ exec {engine_lock}>"$BVC_CACHE/.engine.lock"
 flock "$engine_lock"
 if ! engine_works; then
 	start_engine
+elif in_use="$(docker info --format '{{range $n, $r := .Runtimes}}{{if eq $n "bvc"}}{{$r.Path}}{{end}}{{end}}')" && [ -n "$in_use" ] && [ ! -x "$in_use" ]; then
+	# A dockerd outlives the cache that it was started from.
+	say "putting back the runtime of the dockerd that runs, $in_use"
+	install -D "$runtime" "$in_use"
 elif [ -n "$lacking" ] && [ "$(docker info --format '{{.DefaultRuntime}}')" != bvc ]; then
 	usage "the dockerd that runs here cannot start privileged containers ($lacking missing): stop it, and this script starts one that can"
 fi
