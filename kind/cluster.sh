@@ -141,6 +141,9 @@ up)
 		remove
 		create
 	fi
+	# Another cache on this machine may have made it; the port that it got then is in the cluster's own kubeconfig.
+	(umask 077 && kind get kubeconfig --name "$cluster" >"$state/kubeconfig.new")
+	mv "$state/kubeconfig.new" "$state/kubeconfig"
 	# The checkout that asks gets a copy of its own.
 	target="$(dirname "$here")/.work/$profile"
 	mkdir -p "$target"
