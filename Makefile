@@ -16,8 +16,8 @@ demo: ## both clusters, the suite through Sonobuoy on each, two HTML reports
 	@ci/demo.sh
 
 .PHONY: test
-test: ## all tests: test-unit, test-api and test-clusters
-	@ci/test.sh unit api clusters
+test: ## all tests: test-unit, test-api, test-browser and test-clusters
+	@ci/test.sh unit api browser clusters
 
 .PHONY: test-unit
 test-unit: ## unit tests, fuzz seeds, repository rules; needs nothing but Go
@@ -26,6 +26,10 @@ test-unit: ## unit tests, fuzz seeds, repository rules; needs nothing but Go
 .PHONY: test-api
 test-api: ## integration test against a real etcd and kube-apiserver
 	@ci/test.sh api
+
+.PHONY: test-browser
+test-browser: ## the HTML report in a real Chromium: WCAG rules, keyboard, search, print, no network
+	@ci/test.sh browser
 
 .PHONY: test-clusters
 test-clusters: ## the suite on both clusters, held against kind/expected
@@ -54,6 +58,10 @@ cluster-delete: ## removes the cluster PROFILE=..., or all of them without one
 .PHONY: run
 run: ## the suite through Sonobuoy on PROFILE=..., FILTER=... selects by label
 	@ci/suite.sh "$(PROFILE)" ".work/$(PROFILE)/report" $(if $(FILTER),--label-filter "$(FILTER)")
+
+.PHONY: screenshots
+screenshots: ## pictures of reports, phone and desktop, both languages, in .work/screenshots; REPORTS="folder..."
+	@ci/browser.sh screenshots $(or $(REPORTS),$(dir $(wildcard .work/*/report/report.json)))
 
 .PHONY: matrix
 matrix: ## the truth table ci/matrix/AREA.json, AREA=all or one, CLUSTER=name for one row

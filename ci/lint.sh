@@ -24,4 +24,6 @@ done)
 shellcheck --external-sources --source-path=SCRIPTDIR --source-path="$PWD" "${scripts[@]}" || failed=1
 say "golangci-lint"
 "$linter" run --build-tags e2e,apiserver ./... || failed=1
+# A module of its own.
+(cd ci/browser && "$linter" run ./...) || failed=1
 exit "$failed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh unit|api|clusters...: runs the parts one after the other and says at the end what each package said.
+# test.sh unit|api|browser|clusters...: runs the parts one after the other and says at the end what each package said.
 # A part that fails does not keep the next one from running, so that one run shows all that is wrong.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,6 +12,8 @@ api() {
 	binaries="$(kind/binaries.sh "${K8S_VERSION:-1.36}")"
 	BVC_KUBE_BINARIES="$binaries" go test -count=1 -tags apiserver -timeout 10m -v ./ci/apiserver
 }
+
+browser() { ci/browser.sh test; }
 
 clusters() {
 	local profile image profiles=()

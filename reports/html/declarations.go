@@ -67,18 +67,27 @@ func (v viewer) waivers(out *view) {
 	slices.SortStableFunc(out.Waivers, func(a, b waiverView) int {
 		return slices.Index(order, a.Status) - slices.Index(order, b.Status)
 	})
-	for _, w := range out.Waivers {
-		if w.Status == v1alpha1.WaiverExpired {
-			out.Expired = append(out.Expired, w)
+	for _, w := range v.report.Waivers {
+		if v.lapsed(w) && len(out.Expired) < v.items {
+			out.Expired = append(out.Expired, v.waiver(w))
 		}
 	}
+}
+
+// lapsed reports whether the deviation of an expired waiver is accepted by no
+// other one.
+func (v viewer) lapsed(w v1alpha1.Waiver) bool {
+	outcome := v.outcomes[w.Check]
+	return w.Status(outcome, v.now) == v1alpha1.WaiverExpired && !slices.ContainsFunc(v.waived[w.Check], func(other v1alpha1.Waiver) bool {
+		return other.Status(outcome, v.now) == v1alpha1.WaiverEffective
+	})
 }
 
 // waiversOf gives the waivers of one check.
 func (v viewer) waiversOf(check string) []waiverView {
 	var out []waiverView
-	for _, w := range v.report.Waivers {
-		if w.Check == check && len(out) < v.items {
+	for i, w := range v.waived[check] {
+		if i < v.items {
 			out = append(out, v.waiver(w))
 		}
 	}

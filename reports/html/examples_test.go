@@ -42,6 +42,22 @@ const attack = `</style></script><script>window.attacked=1</script><img src=x on
 func declared(t *testing.T) example {
 	t.Helper()
 	r, e, c := samples(t)
+	// A deviation at MUSS beside the one at SOLLTE.
+	const encrypted, reading = "SYS.1.6.A8/secrets-encrypted-at-rest", "SYS.1.6.A8-UA.1"
+	for i := range r.Results {
+		if r.Results[i].CheckID == encrypted {
+			r.Results[i].Outcome, r.Results[i].Reason = v1alpha1.Fail, v1alpha1.Text{}
+			r.Results[i].Findings = []v1alpha1.Finding{{Required: v1alpha1.T("Secrets sind verschlüsselt, bevor sie gespeichert werden.", "Secrets are encrypted before they are stored."),
+				Observed: v1alpha1.T("Ein Secret wurde unverschlüsselt gespeichert.", "A Secret was stored unencrypted."), Object: "API server 1 of 1",
+				Remedy: v1alpha1.T("Verschlüsselung im API-Server einschalten.", "Turn encryption on in the API server.")}}
+		}
+	}
+	for i := range r.Statements {
+		if r.Statements[i].ID == reading {
+			r.Statements[i].State = v1alpha1.StateFail
+		}
+	}
+	r.Conclusion.Result = v1alpha1.MussDeviations
 	waiver := func(check string, expires v1alpha1.Date) v1alpha1.Waiver {
 		return v1alpha1.Waiver{Check: check, Scope: "Worker der alten Reihe", Reason: "Die Policy-Engine wird bis zum Jahresende ersetzt; bis dahin laufen dort keine Mandanten.",
 			Owner: "Betrieb Plattform", Approver: "Informationssicherheitsbeauftragte", Expires: expires}
@@ -49,6 +65,7 @@ func declared(t *testing.T) example {
 	r.Waivers = []v1alpha1.Waiver{
 		waiver("SYS.1.6.A17/privileged-pod-rejected", "2026-12-31"),
 		waiver("SYS.1.6.A17/privileged-pod-rejected", "2026-10-31"),
+		waiver(encrypted, "2026-11-20"),
 		waiver("APP.4.4.A7/network-policy-enforced", "2026-12-31"),
 		waiver("SOUVAP.7.2.2.2/container-start-60s", "2026-12-31"),
 		waiver("APP.4.4.A7/no-such-check", "2026-12-31"),

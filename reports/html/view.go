@@ -214,6 +214,7 @@ type viewer struct {
 	states     map[string]v1alpha1.State
 	outcomes   map[string]v1alpha1.Outcome
 	answersOf  map[string][]v1alpha1.Answer
+	waived     map[string][]v1alpha1.Waiver
 }
 
 // statement is what the catalogue says of a statement.
@@ -227,7 +228,7 @@ type statement struct {
 func newViewer(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, cat v1alpha1.Catalogue, now time.Time, l limits) viewer {
 	v := viewer{limits: l, now: now, report: report, cat: cat, seen: map[string]v1alpha1.Observation{}, info: map[string]v1alpha1.CheckInfo{}, shown: map[string]string{}, anchors: map[string]string{},
 		counts: map[string]bool{}, statements: map[string]statement{}, places: map[string]filter{}, modules: map[string]int{}, states: map[string]v1alpha1.State{},
-		outcomes: map[string]v1alpha1.Outcome{}, answersOf: map[string][]v1alpha1.Answer{}}
+		outcomes: map[string]v1alpha1.Outcome{}, answersOf: map[string][]v1alpha1.Answer{}, waived: map[string][]v1alpha1.Waiver{}}
 	for _, o := range evidence.Observations {
 		v.seen[o.Probe] = o
 	}
@@ -249,6 +250,9 @@ func newViewer(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence, ca
 	}
 	for _, a := range report.Answers {
 		v.answersOf[a.Statement] = append(v.answersOf[a.Statement], a)
+	}
+	for _, w := range report.Waivers {
+		v.waived[w.Check] = append(v.waived[w.Check], w)
 	}
 	for i, q := range cat.Requirements {
 		if v.modules[q.Module] == 0 {
@@ -687,7 +691,7 @@ func (v viewer) summary(out *view) {
 		}
 	}
 	for _, w := range v.report.Waivers {
-		if w.Status(v.outcomes[w.Check], v.now) == v1alpha1.WaiverExpired {
+		if v.lapsed(w) {
 			expired++
 		}
 	}
@@ -705,7 +709,7 @@ func (v viewer) summary(out *view) {
 	add(unmeasured, len(v.report.Results), "inconclusive", "unmeasured", v1alpha1.T("Prüfungen ohne Messung", "checks without a measurement"), v1alpha1.Text{})
 	add(norm.seen, norm.total, "partly", "coverage", v1alpha1.T("Anforderungen mit Beobachtung", "requirements with an observation"), v1alpha1.T("des IT-Grundschutzes", "of IT-Grundschutz"))
 	if expired > 0 {
-		add(expired, 0, "fail", "waivers", v1alpha1.T("abgelaufene Ausnahmen", "expired waivers"), v1alpha1.Text{})
+		add(expired, 0, "fail", "waivers", v1alpha1.T("Ausnahmen abgelaufen", "waivers expired"), v1alpha1.Text{})
 	}
 	if admitted > 0 {
 		add(admitted, 0, "fail", "admitted", v1alpha1.T("Aussagen, selbst erklärt: nicht oder teilweise umgesetzt", "statements, self-declared: not or partly put into practice"), v1alpha1.Text{})
