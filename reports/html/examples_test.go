@@ -39,7 +39,7 @@ func examples(t *testing.T) map[string]example {
 const attack = `</style></script><script>window.attacked=1</script><img src=x onerror=window.attacked=1> " onmouseover="window.attacked=1" autofocus onfocus="window.attacked=1" x='javascript:window.attacked=1` + "\u202e\x1b[31m{{.Site}}${1}"
 
 // declared is a report with every kind of waiver and answer.
-func declared(t *testing.T) example {
+func declared(t testing.TB) example {
 	t.Helper()
 	r, e, c := samples(t)
 	// A deviation at MUSS beside the one at SOLLTE.
@@ -153,7 +153,7 @@ func big(t *testing.T) example {
 
 // hostile is a report with s in every text that does not decide which parts
 // of a page there are.
-func hostile(t *testing.T, s string) example {
+func hostile(t testing.TB, s string) example {
 	t.Helper()
 	x := declared(t)
 	for i := range x.report.Results {

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func sample[T any](t *testing.T, name string) T {
+func sample[T any](t testing.TB, name string) T {
 	t.Helper()
 	data, err := os.ReadFile("../v1alpha1/testdata/" + name)
 	if err != nil {
@@ -34,12 +34,12 @@ func sample[T any](t *testing.T, name string) T {
 	return v
 }
 
-func samples(t *testing.T) (v1alpha1.ConformanceReport, v1alpha1.Evidence, v1alpha1.Catalogue) {
+func samples(t testing.TB) (v1alpha1.ConformanceReport, v1alpha1.Evidence, v1alpha1.Catalogue) {
 	t.Helper()
 	return sample[v1alpha1.ConformanceReport](t, "report.json"), sample[v1alpha1.Evidence](t, "evidence.json"), sample[v1alpha1.Catalogue](t, "catalogue.json")
 }
 
-func render(t *testing.T, r v1alpha1.ConformanceReport, e v1alpha1.Evidence, c v1alpha1.Catalogue, o Options) string {
+func render(t testing.TB, r v1alpha1.ConformanceReport, e v1alpha1.Evidence, c v1alpha1.Catalogue, o Options) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Render(&b, r, e, c, o); err != nil {

@@ -139,8 +139,7 @@ type coverView struct {
 }
 
 type findingView struct {
-	Required, Observed, Remedy v1alpha1.Text
-	Object                     string
+	Required, Observed, Object, Remedy v1alpha1.Text
 }
 
 type seenView struct {
@@ -468,7 +467,7 @@ func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
 			c.MoreFind = len(r.Findings) - i
 			break
 		}
-		c.Findings = append(c.Findings, findingView{Required: v.text(f.Required), Observed: v.text(f.Observed), Remedy: v.text(f.Remedy), Object: v.plain(f.Object)})
+		c.Findings = append(c.Findings, findingView{Required: v.text(f.Required), Observed: v.text(f.Observed), Remedy: v.text(f.Remedy), Object: v.text(f.Object)})
 	}
 	for i, k := range r.Controls {
 		if i == v.items {
