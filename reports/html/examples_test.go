@@ -48,7 +48,7 @@ func declared(t testing.TB) example {
 		if r.Results[i].CheckID == encrypted {
 			r.Results[i].Outcome, r.Results[i].Reason = v1alpha1.Fail, v1alpha1.Text{}
 			r.Results[i].Findings = []v1alpha1.Finding{{Required: v1alpha1.T("Secrets sind verschlüsselt, bevor sie gespeichert werden.", "Secrets are encrypted before they are stored."),
-				Observed: v1alpha1.T("Ein Secret wurde unverschlüsselt gespeichert.", "A Secret was stored unencrypted."), Object: "API server 1 of 1",
+				Observed: v1alpha1.T("Ein Secret wurde unverschlüsselt gespeichert.", "A Secret was stored unencrypted."), Object: v1alpha1.T("API-Server 1 von 1", "API server 1 of 1"),
 				Remedy: v1alpha1.T("Verschlüsselung im API-Server einschalten.", "Turn encryption on in the API server.")}}
 		}
 	}
@@ -104,7 +104,7 @@ func big(t *testing.T) example {
 		result.Controls = append(result.Controls, v1alpha1.Control{Name: sentence(55), Held: true, Detail: sentence(40)})
 	}
 	result.Figures = []v1alpha1.Figure{{Name: sentence(50), Value: 2.5, Unit: "s"}, {Name: sentence(50), Value: 2, Unit: "1"}}
-	result.Findings = []v1alpha1.Finding{{Required: sentence(90), Observed: sentence(220), Object: "pod of the run on worker 2", Remedy: sentence(230)}}
+	result.Findings = []v1alpha1.Finding{{Required: sentence(90), Observed: sentence(220), Object: v1alpha1.T("Pod des Laufs auf Worker 2", "pod of the run on worker 2"), Remedy: sentence(230)}}
 	c.Checks, c.Requirements, r.Results, r.Statements, r.Requirements = nil, nil, nil, nil, nil
 	for i := range 110 {
 		q := v1alpha1.Requirement{ID: fmt.Sprintf("APP.4.4.A%d", i+1), Module: "APP.4.4", Title: sentence(30), Level: []v1alpha1.Level{v1alpha1.Basis, v1alpha1.Standard, v1alpha1.Hoch}[i%3]}

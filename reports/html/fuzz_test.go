@@ -19,18 +19,18 @@ type skeleton map[string]map[string]map[string]bool
 // open are the attributes whose values may differ from page to page: numbers,
 // anchors and words of ours.
 var open = map[string]*regexp.Regexp{
-	"id":           regexp.MustCompile(`^(` + anchor + `|[a-z]+(-[a-z]+)*)$`),
-	"href":         regexp.MustCompile(`^#(` + anchor + `|[a-z]+)$`),
-	"x":            regexp.MustCompile(`^[0-9.]+%?$`),
-	"width":        regexp.MustCompile(`^[0-9.]+%?$`),
-	"data-module":  regexp.MustCompile(`^[0-9]+$`),
-	"value":        regexp.MustCompile(`^([0-9]+|[a-z]*)$`),
-	"data-verb":    regexp.MustCompile(`^((muss|sollte|kann|other) ?)*$`),
-	"data-level":   regexp.MustCompile(`^(basis|standard|hoch|souvap|other)$`),
-	"data-state":   regexp.MustCompile(`^(fail|pass|inconclusive|open|partly|none|declared)$`),
-	"class":        regexp.MustCompile(`^[a-z]+( [a-z]+)?$`),
-	"lang":         regexp.MustCompile(`^(de|en)$`),
-	"aria-hidden":  regexp.MustCompile(`^true$`),
+	"id":          regexp.MustCompile(`^(` + anchor + `|[a-z]+(-[a-z]+)*)$`),
+	"href":        regexp.MustCompile(`^#(` + anchor + `|[a-z]+)$`),
+	"x":           regexp.MustCompile(`^[0-9.]+%?$`),
+	"width":       regexp.MustCompile(`^[0-9.]+%?$`),
+	"data-module": regexp.MustCompile(`^[0-9]+$`),
+	"value":       regexp.MustCompile(`^([0-9]+|[a-z]*)$`),
+	"data-verb":   regexp.MustCompile(`^((muss|sollte|kann|other) ?)*$`),
+	"data-level":  regexp.MustCompile(`^(basis|standard|hoch|souvap|other)$`),
+	"data-state":  regexp.MustCompile(`^(fail|pass|inconclusive|open|partly|none|declared)$`),
+	"class":       regexp.MustCompile(`^[a-z]+( [a-z]+)?$`),
+	"lang":        regexp.MustCompile(`^(de|en)$`),
+	"aria-hidden": regexp.MustCompile(`^true$`),
 }
 
 // anchor is a number or an ID of the catalogue.

@@ -215,7 +215,7 @@ func TestManyEntriesAreShortenedAndCounted(t *testing.T) {
 	text := v1alpha1.T(long, long)
 	for i := range r.Results {
 		for range 5000 {
-			r.Results[i].Findings = append(r.Results[i].Findings, v1alpha1.Finding{Required: text, Observed: text, Object: long, Remedy: text})
+			r.Results[i].Findings = append(r.Results[i].Findings, v1alpha1.Finding{Required: text, Observed: text, Object: text, Remedy: text})
 			r.Results[i].Controls = append(r.Results[i].Controls, v1alpha1.Control{Name: text, Detail: text})
 		}
 	}
