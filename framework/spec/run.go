@@ -195,7 +195,7 @@ func tellGinkgo(r v1alpha1.Result) {
 		ginkgo.Skip(fmt.Sprintf("%s: %s", r.Outcome, r.Reason.En))
 	case v1alpha1.Fail:
 		for _, f := range r.Findings {
-			ginkgo.GinkgoWriter.Printf("%s: required: %s; observed: %s\n", f.Object, f.Required.En, f.Observed.En)
+			ginkgo.GinkgoWriter.Printf("%s: required: %s; observed: %s\n", f.Object.En, f.Required.En, f.Observed.En)
 		}
 		ginkgo.Fail(fmt.Sprintf("%d findings, the first: %s", len(r.Findings), r.Findings[0].Observed.En))
 	default:

@@ -99,6 +99,7 @@ func tarAttacks(t testing.TB) []tarAttack {
 		{"of_another_plugin", whole(file("plugins/bvc2/results/global/report.json", forged), r, e), ""},
 		{"of_a_node", whole(file("plugins/bvc/results/node-1/report.json", forged), r, e), ""},
 		{"other_case", whole(file(place+"Report.json", forged), r, e), ""},
+		{"begins_alike", whole(file("plugins/bv", nil), raw('2', "plugins/bvc/results/glob", 0, nil), r, e), ""},
 		{"backslashes", whole(file(strings.ReplaceAll(place, "/", `\`)+"report.json", forged), r, e), ""},
 		{"only_at_the_root", whole(file("report.json", report), file("evidence.json", evidence)), "no plugins/bvc/results/global/report.json in it"},
 		{"only_evidence", whole(e), "no plugins/bvc/results/global/report.json in it"},
@@ -277,6 +278,27 @@ func TestLimitsAreExact(t *testing.T) {
 		if _, err := FromTarball(bytes.NewReader(zip(t, good)), c.limits); (err == nil) != c.good || err != nil && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%+v: %v", c.limits, err)
 		}
+	}
+}
+
+// TestLargeReportIsNotReadWhole proves that a report of a gigabyte costs what a
+// report at its limit does.
+func TestLargeReportIsNotReadWhole(t *testing.T) {
+	from := &counter{from: io.MultiReader(bytes.NewReader(raw('0', resultsDir+"/report.json", 1<<30, nil)), &again{data: make([]byte, 512)})}
+	packed, to := io.Pipe()
+	go func() {
+		z, err := gzip.NewWriterLevel(to, gzip.NoCompression)
+		if err == nil {
+			_, err = io.Copy(z, from)
+		}
+		to.CloseWithError(err)
+	}()
+	_, err := FromTarball(packed, DefaultLimits())
+	if closeErr := packed.Close(); closeErr != nil {
+		t.Error(closeErr)
+	}
+	if !errors.Is(err, ErrTooLarge) || from.n > 4*v1alpha1.MaxReportBytes {
+		t.Errorf("%d bytes were read; error %v", from.n, err)
 	}
 }
 

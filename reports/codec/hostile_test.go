@@ -106,6 +106,7 @@ func attacks() []attack {
 		{name: "surrogate_and_letter", value: `"\ud800\u0061"`, want: "a surrogate without its partner"},
 		{name: "surrogate_in_key", whole: keys(`"a"`, `"\ud800"`), want: "a surrogate without its partner"},
 		{name: "control_raw", value: "\"a\x01\"", want: "a control character in a string"},
+		{name: "control_raw_last", value: "\"a\x1f\"", want: "a control character in a string"},
 		{name: "nul_raw", value: "\"a\x00\"", want: "a control character in a string"},
 		{name: "line_break_raw", value: "\"a\n\"", want: "a control character in a string"},
 		{name: "escape_unknown", value: `"\x41"`, want: "is not a JSON string"},

@@ -144,7 +144,7 @@ func (b builder) testcase(r v1alpha1.Result) junit.Testcase {
 			fmt.Fprintf(&detail, "… %d more\n", len(r.Findings)-i)
 			break
 		}
-		fmt.Fprintf(&detail, "- %s | %s | %s | %s\n", line(f.Object), b.say(f.Required), b.say(f.Observed), b.say(f.Remedy))
+		fmt.Fprintf(&detail, "- %s | %s | %s | %s\n", b.say(f.Object), b.say(f.Required), b.say(f.Observed), b.say(f.Remedy))
 	}
 	result := &junit.Result{Message: b.message(r), Type: line(string(r.Outcome)), Data: detail.String()}
 	switch r.Outcome {

@@ -147,7 +147,7 @@ func TestHostileText(t *testing.T) {
 	text := v1alpha1.T(bad, bad)
 	r := v1alpha1.Result{CheckID: bad, Outcome: v1alpha1.Outcome(bad), Reason: text, DurationSeconds: math.Inf(1)}
 	for range 200 {
-		r.Findings = append(r.Findings, v1alpha1.Finding{Required: text, Observed: text, Object: bad, Remedy: text})
+		r.Findings = append(r.Findings, v1alpha1.Finding{Required: text, Observed: text, Object: text, Remedy: text})
 	}
 	failing := r
 	failing.Outcome = v1alpha1.Fail

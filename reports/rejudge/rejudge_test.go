@@ -55,7 +55,7 @@ func honest(t *testing.T) Rules {
 			}
 			for _, o := range seen {
 				if strings.Contains(string(o.Data), "deviation") {
-					r.Outcome, r.Findings = v1alpha1.Fail, []v1alpha1.Finding{{Object: "x"}}
+					r.Outcome, r.Findings = v1alpha1.Fail, []v1alpha1.Finding{{Object: v1alpha1.T("x", "x")}}
 				}
 			}
 			return r, nil
@@ -227,7 +227,7 @@ func TestAnotherCatalogueIsSaid(t *testing.T) {
 
 func TestHostileTextIsBounded(t *testing.T) {
 	report := wholeReport(t)
-	report.Results[2].Findings = []v1alpha1.Finding{{Object: "\x1b[31m" + strings.Repeat("x", 1<<20)}}
+	report.Results[2].Findings = []v1alpha1.Finding{{Object: v1alpha1.T("", "\x1b[31m"+strings.Repeat("x", 1<<20))}}
 	report.Results = append(report.Results, v1alpha1.Result{CheckID: strings.Repeat("y\n", 1<<18)})
 	for _, d := range Compare(report, sample[v1alpha1.Evidence](t, "evidence.json"), honest(t)).Differences {
 		if s := d.String(); len(s) > 4*maxShown+100 || strings.ContainsAny(s, "\n\x1b") {

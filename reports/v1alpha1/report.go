@@ -157,8 +157,8 @@ type Finding struct {
 	Observed Text `json:"observed"`
 	// Object on which it was observed, such as "pod of the run on worker 2";
 	// objects of the site have no names here.
-	Object string `json:"object"`
-	Remedy Text   `json:"remedy"`
+	Object Text `json:"object"`
+	Remedy Text `json:"remedy"`
 }
 
 // Control is one condition and whether it held.

@@ -152,23 +152,27 @@ func findingsOf(o reachability.Observation, leaks map[place]leak) []v1alpha1.Fin
 		}
 		return []v1alpha1.Finding{finding(sum, v1alpha1.T(
 			"auf jedem gemessenen Node, auf demselben Node und zwischen Nodes", "on every measured node, on the same node and between nodes"),
-			"probe servers on all measured workers")}
+			v1alpha1.T("Prüfserver auf allen gemessenen Workern", "probe servers on all measured workers"))}
 	}
 	for _, place := range all {
 		if l, there := leaks[place]; there {
-			findings = append(findings, finding(l, place.text(), fmt.Sprintf("probe server on worker %d", place.server)))
+			findings = append(findings, finding(l, place.text(), serverOn(place.server)))
 		}
 	}
 	if len(findings) == 0 { // places beyond the measured nodes: a broken observation
 		for place, l := range leaks {
-			findings = append(findings, finding(l, place.text(), fmt.Sprintf("probe server on worker %d", place.server)))
+			findings = append(findings, finding(l, place.text(), serverOn(place.server)))
 			break
 		}
 	}
 	return findings
 }
 
-func finding(l leak, where v1alpha1.Text, object string) v1alpha1.Finding {
+func serverOn(worker int) v1alpha1.Text {
+	return v1alpha1.T(fmt.Sprintf("Prüfserver auf Worker %d", worker), fmt.Sprintf("probe server on worker %d", worker))
+}
+
+func finding(l leak, where, object v1alpha1.Text) v1alpha1.Finding {
 	return v1alpha1.Finding{
 		Required: v1alpha1.T(
 			"Eine NetworkPolicy, die einen Client nicht zulässt, sperrt ihn vom Server aus.",

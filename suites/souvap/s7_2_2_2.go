@@ -85,7 +85,7 @@ func lateStarts(o start.Observation) []v1alpha1.Finding {
 				"Ein Container, der einen Node und dessen Image dort hat, ist nach spätestens 60 s bereit.",
 				"A container that has a node and its image there is ready after 60 s at the latest."),
 			Observed: observed,
-			Object:   fmt.Sprintf("pod of the run on worker %d", s.Node),
+			Object:   v1alpha1.T(fmt.Sprintf("Pod des Laufs auf Worker %d", s.Node), fmt.Sprintf("pod of the run on worker %d", s.Node)),
 			Remedy: v1alpha1.T(
 				"Auf dem betroffenen Node Auslastung, Container-Runtime, CNI-Einrichtung und die Bereitschaftsprüfung durch das Kubelet untersuchen.",
 				"On the node concerned look at its load, the container runtime, the set-up by the CNI and the kubelet's readiness probing."),

@@ -48,7 +48,8 @@ func judgeSecretsAtRest(o atrest.Observation) check.Verdict {
 		}
 		switch {
 		case finding != nil:
-			finding.Object = fmt.Sprintf("API server %d of %d", i+1, max(o.Listed, len(o.Servers)))
+			n, of := i+1, max(o.Listed, len(o.Servers))
+			finding.Object = v1alpha1.T(fmt.Sprintf("API-Server %d von %d", n, of), fmt.Sprintf("API server %d of %d", n, of))
 			v.Findings = append(v.Findings, *finding)
 		case !trouble.IsZero():
 			n := max(o.Listed, len(o.Servers))

@@ -83,7 +83,7 @@ func privilegedFinding(admitted, tries int) v1alpha1.Finding {
 		Observed: v1alpha1.T(
 			fmt.Sprintf("Der privilegierte Pod wurde in %d von %d Versuchen mit privileged=true angenommen.", admitted, tries),
 			fmt.Sprintf("The privileged pod was admitted with privileged=true in %d of %d tries.", admitted, tries)),
-		Object: "privileged pod of the run in the first tenant namespace",
+		Object: v1alpha1.T("privilegierter Pod des Laufs im ersten Namensraum des Mandanten", "privileged pod of the run in the first tenant namespace"),
 		Remedy: v1alpha1.T(
 			"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine disallow-privileged-containers durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
 			"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch disallow-privileged-containers in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),

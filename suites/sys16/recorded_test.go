@@ -37,7 +37,7 @@ func recorded(t *testing.T, id, name string) v1alpha1.Result {
 func said(r v1alpha1.Result) string {
 	all := []string{r.Reason.De, r.Reason.En}
 	for _, f := range r.Findings {
-		all = append(all, f.Required.De, f.Required.En, f.Observed.De, f.Observed.En, f.Object, f.Remedy.De, f.Remedy.En)
+		all = append(all, f.Required.De, f.Required.En, f.Observed.De, f.Observed.En, f.Object.De, f.Object.En, f.Remedy.De, f.Remedy.En)
 	}
 	for _, c := range r.Controls {
 		all = append(all, c.Name.De, c.Name.En, c.Detail.De, c.Detail.En)
