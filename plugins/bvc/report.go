@@ -68,7 +68,12 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 			var buf bytes.Buffer
 			switch format {
 			case "text":
-				printSummary(&buf, b.Report, cat)
+				printSummary(&buf, b.Report, cat, language == "en", time.Now())
+				hint := "Gefordert, beobachtet, Gegenstand und Abhilfe: bvc report %s -o html --out report.html\n"
+				if language == "en" {
+					hint = "Required, observed, object and remedy: bvc report %s -o html --lang en --out report.html\n"
+				}
+				fmt.Fprintf(&buf, hint, args[0])
 			case "json":
 				buf.Write(b.ReportBytes)
 			case "html":

@@ -109,12 +109,12 @@ func run(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	if err := saveBundle(dir, b, cat, nil); err != nil {
 		return err
 	}
-	printSummary(stdout, b.Report, cat)
+	printSummary(stdout, b.Report, cat, false, b.Report.Run.FinishedAt)
 	page, err := filepath.Abs(filepath.Join(dir, "report.html"))
 	if err != nil {
 		page = filepath.Join(dir, "report.html")
 	}
-	fmt.Fprintf(stdout, "\nBericht: %s\nBündel (das, was abgegeben wird): %s\n", page, filepath.Join(dir, v1alpha1.ReportFile)+", "+v1alpha1.EvidenceFile)
+	fmt.Fprintf(stdout, "Bericht mit Gefordertem, Beobachtetem, Gegenstand und Abhilfe: %s\nBündel (das, was abgegeben wird): %s\n", page, filepath.Join(dir, v1alpha1.ReportFile)+", "+v1alpha1.EvidenceFile)
 	if code := codeOf(b.Report.Conclusion.Result); code != exitOK {
 		return &exitError{code: code}
 	}
