@@ -102,6 +102,7 @@ func attacks() []attack {
 		{name: "utf8_in_key", whole: keys(`"a"`, "\"b\xff\""), want: "is not valid UTF-8"},
 		{name: "surrogate_alone", value: `"\ud800"`, want: "a surrogate without its partner"},
 		{name: "surrogate_second_alone", value: `"\udc00x"`, want: "a surrogate without its partner"},
+		{name: "surrogate_first_twice", value: `"\ud800\ud800"`, want: "a surrogate without its partner"},
 		{name: "surrogates_reversed", value: `"\udc00\ud800"`, want: "a surrogate without its partner"},
 		{name: "surrogate_and_letter", value: `"\ud800\u0061"`, want: "a surrogate without its partner"},
 		{name: "surrogate_in_key", whole: keys(`"a"`, `"\ud800"`), want: "a surrogate without its partner"},
@@ -212,6 +213,66 @@ func TestPlaceOfAttack(t *testing.T) {
 		_, err := DecodeReport("f", []byte(strings.Replace(leastReport(), mark, "\n "+value, 1)))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", value, err, want)
+		}
+	}
+}
+
+// TestEveryTextIsLookedAt puts a character that turns the direction of text in
+// front of each text of the samples in turn.
+func TestEveryTextIsLookedAt(t *testing.T) {
+	withProblem := strings.Replace(leastEvidence(), `"data":{"name":`+mark+`}`, `"data":null,"problem":{"phase":"a","kind":"b","cause":"c","message":"d"}`, 1)
+	for name, c := range map[string]struct {
+		data   []byte
+		refuse func(string, []byte) error
+		least  int // texts
+	}{
+		"report":    {read(t, samples+"report.json"), reportError, 100},
+		"catalogue": {read(t, samples+"catalogue.json"), catalogueError, 50},
+		"evidence":  {[]byte(withProblem), evidenceError, 10},
+	} {
+		if err := c.refuse("f", c.data); err != nil {
+			t.Fatal(err)
+		}
+		var document any
+		if err := json.Unmarshal(c.data, &document); err != nil {
+			t.Fatal(err)
+		}
+		texts := 0
+		each(document, func(text string, set func(string)) {
+			texts++
+			set("\u202e" + text)
+			changed, err := json.Marshal(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.refuse("f", changed); err == nil {
+				t.Errorf("%s: %q is taken", name, text)
+			}
+			set(text)
+		})
+		if texts < c.least {
+			t.Errorf("%s: %d texts were looked at", name, texts)
+		}
+	}
+}
+
+// each hands over every text of a document and what changes it.
+func each(document any, look func(text string, set func(string))) {
+	one := func(value any, set func(any)) {
+		if text, is := value.(string); is {
+			look(text, func(s string) { set(s) })
+			return
+		}
+		each(value, look)
+	}
+	switch x := document.(type) {
+	case map[string]any:
+		for key, value := range x {
+			one(value, func(v any) { x[key] = v })
+		}
+	case []any:
+		for i, value := range x {
+			one(value, func(v any) { x[i] = v })
 		}
 	}
 }

@@ -283,7 +283,6 @@ func literalByte(b byte) bool {
 // shorten bounds what a message repeats of a document.
 func shorten(s string) string {
 	const most = 60
-	s = s[:min(len(s), 8*most)] // a whole document may be one name
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
 	}

@@ -126,9 +126,6 @@ func (s *shape) object(n *node, t reflect.Type, path string) {
 	}
 	there := map[string]bool{}
 	for _, f := range n.fields {
-		if s.full {
-			return
-		}
 		at := join(path, f.name)
 		i := slices.Index(names, f.name)
 		if i < 0 {
