@@ -9,15 +9,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestScreenshots writes pictures for people, where the environment names a
-// folder: the beginning of each page as it opens, a check that deviates, an
+// TestScreenshots writes pictures for people into the folder that the
+// environment names, and else one page's to see that it works: the beginning of each page as it opens, a check that deviates, an
 // open requirement, and the rest, on a phone and on a desk.
 func TestScreenshots(t *testing.T) {
-	folder := os.Getenv("BVC_SCREENSHOTS")
+	folder, names := os.Getenv("BVC_SCREENSHOTS"), "*.html"
 	if folder == "" {
-		t.Skip("no pictures are asked for: make screenshots")
+		folder, names = t.TempDir(), "empty.html"
 	}
-	files, err := filepath.Glob(filepath.Join(need("BVC_PAGES"), "*.html"))
+	files, err := filepath.Glob(filepath.Join(need("BVC_PAGES"), names))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pages: %v", err)
 	}
