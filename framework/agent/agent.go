@@ -7,6 +7,7 @@ package agent
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // Event is what a line says.
@@ -67,7 +69,7 @@ type Line struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// maxLine bounds a greeting and a line of output that is read.
+// maxLine bounds a greeting and its echo.
 const maxLine = 512
 
 // Writer writes lines from several goroutines.
@@ -93,8 +95,11 @@ func (w *Writer) Write(l Line) error {
 
 // Read reads lines with the nonce from a log until it ends, and hands each to
 // each. Lines of other origin are skipped, whatever their length: a log may
-// hold a runtime's own text. A last line without its end is skipped too: the
-// stream broke off, and whoever reads the log again gets it whole.
+// hold a runtime's own text. So is a line that Writer would have written
+// otherwise, because encoding/json takes fields twice, in other case and with
+// others beside them, and two readers could see two lines in it. A last line
+// without its end is skipped too: the stream broke off, and whoever reads the
+// log again gets it whole.
 func Read(r io.Reader, nonce string, each func(Line)) error {
 	if nonce == "" {
 		return errors.New("read the agent's log: no nonce to tell its lines by")
@@ -111,15 +116,25 @@ func Read(r io.Reader, nonce string, each func(Line)) error {
 		case err != nil:
 			return fmt.Errorf("read the agent's log: %w", err)
 		}
-		var l Line
-		if !tooLong && json.Unmarshal(text, &l) == nil && l.Nonce == nonce {
+		if l, ok := parse(text); ok && !tooLong && l.Nonce == nonce {
 			each(l)
 		}
 		tooLong = false
 	}
 }
 
-// readBuffer is longer than any line of the agent.
+// parse gives the line that Writer wrote as this text.
+func parse(text []byte) (Line, bool) {
+	var l Line
+	if json.Unmarshal(text, &l) != nil {
+		return l, false
+	}
+	written, err := json.Marshal(l)
+	return l, err == nil && bytes.Equal(append(written, '\n'), text)
+}
+
+// readBuffer is longer than any line of the agent: a greeting of maxLine bytes,
+// each of them escaped to six.
 const readBuffer = 4 << 10
 
 // Serve is the role of a server.
@@ -216,7 +231,7 @@ func (s Serve) greet(c net.Conn, w *Writer) {
 		return
 	}
 	words := strings.Fields(line)
-	if len(words) != 3 || words[0] != s.Nonce {
+	if len(words) != 3 || words[0] != s.Nonce || !utf8.ValidString(line) {
 		return
 	}
 	seq, err := strconv.ParseInt(words[2], 10, 64)

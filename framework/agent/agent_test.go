@@ -165,7 +165,7 @@ func TestHostileGreetingsAreNeitherSeenNorEchoed(t *testing.T) {
 	for _, greeting := range []string{
 		"", "\n", "n\n", "n client\n", "n client 1 more\n", "n client x\n", "n client 99999999999999999999\n",
 		"other client 1\n", "N client 1\n", "n client 1" /* no end */, strings.Repeat("n ", 4000) + "\n",
-		"\x00\xff\xfe\n", "GET / HTTP/1.1\r\n\r\n", "n " + strings.Repeat("c", maxLine) + " 1\n",
+		"\x00\xff\xfe\n", "GET / HTTP/1.1\r\n\r\n", "n \xff 1\n", "n " + strings.Repeat("c", maxLine) + " 1\n",
 	} {
 		c, err := net.Dial("tcp", address(port))
 		if err != nil {
@@ -315,6 +315,72 @@ func TestReadSkipsForeignLines(t *testing.T) {
 	}
 }
 
+// forgeries are lines with the nonce that Writer does not write.
+func forgeries() map[string]string {
+	return map[string]string{
+		"field_twice":         `{"nonce":"n","event":"seen","event":"ready"}`,
+		"nonce_twice":         `{"nonce":"other","nonce":"n","event":"seen"}`,
+		"nonce_in_capitals":   `{"NONCE":"n","event":"seen"}`,
+		"event_in_capitals":   `{"nonce":"n","Event":"seen"}`,
+		"case_after_field":    `{"nonce":"n","event":"seen","Event":"ready"}`,
+		"nonce_escaped":       `{"nonce":"\u006e","event":"seen"}`,
+		"key_escaped":         `{"\u006eonce":"n","event":"seen"}`,
+		"unknown_field":       `{"nonce":"n","event":"seen","more":1}`,
+		"other_order":         `{"event":"seen","nonce":"n"}`,
+		"spaces":              `{"nonce": "n","event":"seen"}`,
+		"space_in_front":      ` {"nonce":"n","event":"seen"}`,
+		"space_behind":        `{"nonce":"n","event":"seen"} `,
+		"carriage_return":     `{"nonce":"n","event":"seen"}` + "\r",
+		"text_behind":         `{"nonce":"n","event":"seen"}x`,
+		"two_in_a_line":       `{"nonce":"n","event":"seen"}{"nonce":"n","event":"seen"}`,
+		"event_missing":       `{"nonce":"n"}`,
+		"null":                `{"nonce":"n","event":null}`,
+		"empty_field_written": `{"nonce":"n","event":"seen","client":""}`,
+		"number_as_text":      `{"nonce":"n","event":"seen","client":"c","seq":"1"}`,
+		"number_with_point":   `{"nonce":"n","event":"seen","client":"c","seq":1.0}`,
+		"number_with_power":   `{"nonce":"n","event":"seen","client":"c","seq":1e0}`,
+		"number_too_large":    `{"nonce":"n","event":"seen","client":"c","seq":9223372036854775808}`,
+		"number_minus_zero":   `{"nonce":"n","event":"seen","client":"c","seq":-0}`,
+		"invalid_utf8":        `{"nonce":"n","event":"seen","client":"` + "\xff" + `"}`,
+		"surrogate":           `{"nonce":"n","event":"seen","client":"\ud800"}`,
+		"markup_unescaped":    `{"nonce":"n","event":"seen","client":"<"}`,
+		"nul":                 `{"nonce":"n","event":"seen"}` + "\x00",
+		"byte_order_mark":     "\ufeff" + `{"nonce":"n","event":"seen"}`,
+		"end_of_a_long_line":  strings.Repeat("x", readBuffer) + `{"nonce":"n","event":"seen"}`,
+		"longer_than_any":     `{"nonce":"n","event":"seen","client":"` + strings.Repeat("c", readBuffer) + `"}`,
+		"deep":                `{"nonce":"n","event":"seen","client":` + strings.Repeat("[", 3000),
+	}
+}
+
+func TestReadSkipsForgeries(t *testing.T) {
+	for name, line := range forgeries() {
+		taken := 0
+		log := line + "\n" + `{"nonce":"n","event":"ready"}` + "\n"
+		if err := Read(strings.NewReader(log), "n", func(l Line) {
+			if taken++; l.Event != Ready {
+				t.Errorf("%s: took %+v", name, l)
+			}
+		}); err != nil || taken != 1 {
+			t.Errorf("%s: %d lines, error %v; the line after it is good", name, taken, err)
+		}
+	}
+}
+
+// TestReadTakesWhatIsWritten has lines that are hard to write.
+func TestReadTakesWhatIsWritten(t *testing.T) {
+	for _, client := range []string{"c", "<&>", "ä\u2028\ufeff", "\x01\x7f\u009b", `"\`, strings.Repeat("\x01", maxLine), "\U0001f600"} {
+		var log bytes.Buffer
+		want := Line{Nonce: "n", Event: Seen, Client: client, Seq: -1 << 63}
+		if err := NewWriter(&log, "n").Write(want); err != nil {
+			t.Fatal(err)
+		}
+		var got []Line
+		if err := Read(&log, "n", func(l Line) { got = append(got, l) }); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%.20q: read %+v, %v", client, got, err)
+		}
+	}
+}
+
 func TestReadWithoutNonceIsAnError(t *testing.T) {
 	if err := Read(strings.NewReader("{}\n"), "", func(Line) { t.Error("took a line without a nonce") }); err == nil {
 		t.Error("no error")
@@ -359,6 +425,36 @@ func FuzzRead(f *testing.F) {
 		}
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("read %+v, want only %+v", got, want)
+		}
+	})
+}
+
+// FuzzForged: of a log of which every byte is forged, only lines come out that
+// Writer writes exactly so.
+func FuzzForged(f *testing.F) {
+	for _, line := range forgeries() {
+		f.Add([]byte(line + "\n"))
+	}
+	f.Add([]byte(`{"nonce":"n","event":"seen","client":"c","seq":1}` + "\n"))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		lines := map[string]int{}
+		for line := range bytes.SplitAfterSeq(log, []byte("\n")) {
+			lines[string(line)]++
+		}
+		err := Read(bytes.NewReader(log), "n", func(l Line) {
+			var written bytes.Buffer
+			if err := NewWriter(&written, "n").Write(l); err != nil {
+				t.Fatal(err)
+			}
+			if lines[written.String()]--; lines[written.String()] < 0 {
+				t.Errorf("%+v came out of %q", l, log)
+			}
+			if len(l.Client)+len(l.Target)+len(l.Detail) > readBuffer {
+				t.Errorf("%d bytes of text", len(l.Client)+len(l.Target)+len(l.Detail))
+			}
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }
