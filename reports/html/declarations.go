@@ -1,6 +1,7 @@
 package html
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func (v viewer) answer(a v1alpha1.Answer) answerView {
 // answers lists what the site declares, and first of all what it says is
 // missing: binding statements that count before the others.
 func (v viewer) answers(out *view) {
-	groups := map[badge]int{}
+	groups, lapsed := map[badge]int{}, 0
 	for _, w := range []v1alpha1.AnswerWord{v1alpha1.NotMet, v1alpha1.PartlyMet, v1alpha1.DeclaredNotAppli, v1alpha1.Met} {
 		groups[answerBadge(w)] = len(out.Answers)
 		out.Answers = append(out.Answers, answerGroup{Badge: answerBadge(w)})
@@ -115,6 +116,9 @@ func (v viewer) answers(out *view) {
 			break
 		}
 		view := v.answer(a)
+		if view.Expired && v.states[a.Statement] == v1alpha1.StateDeclared {
+			lapsed++
+		}
 		at, there := groups[view.Badge]
 		if !there {
 			at = len(out.Answers)
@@ -125,6 +129,11 @@ func (v viewer) answers(out *view) {
 		if admits(a.Says) {
 			out.Admitted = append(out.Admitted, view)
 		}
+	}
+	if lapsed > 0 {
+		out.Notices = append(out.Notices, v1alpha1.T(
+			fmt.Sprintf("Seit dem Lauf sind Erklärungen abgelaufen, auf denen der Zustand von %d Aussagen beruht. Die Zahlen sind die des Laufs.", lapsed),
+			fmt.Sprintf("Since the run declarations have expired on which the state of %d statements rests. The figures are those of the run.", lapsed)))
 	}
 	out.Answers = slices.DeleteFunc(out.Answers, func(g answerGroup) bool { return len(g.Answers) == 0 })
 	rank := func(a answerView) int {

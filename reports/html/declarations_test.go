@@ -1,6 +1,7 @@
 package html
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -98,6 +99,20 @@ func TestAnswers(t *testing.T) {
 	page = render(t, x.report, x.evidence, x.cat, Options{Now: now})
 	if strings.Count(page, "die Erklärung ändert daran nichts") != 2 {
 		t.Error("it is not said that a deviation was measured where the site says that nothing is missing")
+	}
+	// What a figure of the run rests on may be over when the page is made.
+	for i := range x.report.Statements {
+		x.report.Statements[i].State = v1alpha1.StateDeclared
+	}
+	over := 0
+	for _, a := range x.report.Answers {
+		if a.Expires.Over(now) {
+			over++
+		}
+	}
+	page = render(t, x.report, x.evidence, x.cat, Options{Now: now})
+	if !strings.Contains(page, fmt.Sprintf("der Zustand von %d Aussagen beruht", over)) || over == 0 {
+		t.Errorf("it is not said that %d declarations have expired since the run", over)
 	}
 	// More than the summary has room for are counted there and listed below.
 	x = big(t)
