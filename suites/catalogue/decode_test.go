@@ -228,6 +228,11 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	for _, c := range hostile() {
+		if len(c.data) < 1<<15 {
+			f.Add([]byte(c.data))
+		}
+	}
 	prefixed := regexp.MustCompile(`^app_4_4\.yaml(:[1-9][0-9]*)?: .`)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<16 {
