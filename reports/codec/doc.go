@@ -4,6 +4,51 @@
 // size are errors, and every mistake is named at once with file, line and
 // column. Writing is deterministic: the same value gives the same bytes, and
 // reading them back gives the same value.
+//
+// # Hostile input
+//
+// Reports, evidence, site files and tarballs come from others. What two
+// readers could read as two things is refused:
+//
+//   - JSON: names that are there twice, also by an escape or but for case (as
+//     encoding/json takes them), data after the end, a byte order mark, invalid
+//     UTF-8, a surrogate without its partner, numbers and times out of range or
+//     form.
+//   - YAML: anchors, aliases, merges, tags, a second document, a field twice.
+//   - Tarballs: see FromTarball.
+//   - Directories: anything but a regular file in the place of a bundle's file.
+//   - Text in typed fields: control characters, line breaks and characters that
+//     turn the direction of text. Writing makes text plain instead
+//     (v1alpha1.Plain), so that no word of a cluster ends a run without a
+//     report. The data of an observation may hold any text: its digest is over
+//     its bytes, and it is shown only through its check or escaped.
+//
+// # Limits
+//
+// All limits, also of other packages. What is larger is refused and never cut,
+// unless it says so here.
+//
+//	report.json          512 KiB    v1alpha1.MaxReportBytes
+//	evidence.json        4096 KiB   v1alpha1.MaxEvidenceBytes
+//	one observation      128 KiB    v1alpha1.MaxObservationBytes; its checks are inconclusive
+//	site file            192 KiB    MaxSiteBytes; its texts: v1alpha1.Site.Validate
+//	catalogue as JSON    8192 KiB   MaxCatalogueBytes
+//	depth of a document  64         both JSON and YAML
+//	values in JSON       524288     objects, lists, texts, numbers and the rest
+//	text in JSON         4096       characters; writing cuts it and ends it with "…"
+//	tarball              1024 MiB   DefaultLimits; the same again once unpacked
+//	entries in it        200000     DefaultLimits
+//	archives in it       1          deep, and only where the plugin's results are
+//	header of an entry   1 MiB      archive/tar
+//	lines of an error    50         and one that counts the others, 200 + 200 + 600 characters each
+//	mistakes counted     1000       then reading ends
+//	tarball of a cluster 256 MiB    plugins/bvc, on its way from the aggregator
+//	page in HTML         html.MaxBytes; it is shortened and says so
+//	JUnit                500 characters a line, 50 findings a result; cut, and says so
+//	results for Sonobuoy 200 characters a name, 300 a detail; cut with "…"
+//	line of the agent    4 KiB      framework/agent; a longer one is passed over
+//	greeting of an agent 512 bytes  framework/agent; a longer one has no answer
+//	terminal             v1alpha1.Plain; cut with "…"
 package codec
 
 import (
@@ -24,10 +69,11 @@ const (
 	// maxDepth bounds how deep a document nests, so that no reader runs out of
 	// stack.
 	maxDepth = 64
-	// maxValues bounds the memory that a document of empty lists takes. The
-	// largest document that this package writes holds fewer.
+	// maxValues bounds the memory that a document of empty lists takes, to
+	// about 100 MB. An evidence that is written here holds fewer: at its size,
+	// indented, no value has less than eleven bytes.
 	maxValues = 1 << 19
-	// maxText bounds a text in characters.
+	// maxText bounds a text in characters. None that is read by people is as long.
 	maxText = 4096
 )
 

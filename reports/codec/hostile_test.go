@@ -504,6 +504,25 @@ func TestEncodeMakesTextPlain(t *testing.T) {
 	}
 }
 
+// TestLimitsAreDocumented holds the list in doc.go against the constants.
+func TestLimitsAreDocumented(t *testing.T) {
+	doc := string(read(t, "doc.go"))
+	for name, figure := range map[string]string{
+		"report.json": fmt.Sprint(v1alpha1.MaxReportBytes>>10, " KiB"), "evidence.json": fmt.Sprint(v1alpha1.MaxEvidenceBytes>>10, " KiB"),
+		"one observation": fmt.Sprint(v1alpha1.MaxObservationBytes>>10, " KiB"), "site file": fmt.Sprint(MaxSiteBytes>>10, " KiB"),
+		"catalogue as JSON": fmt.Sprint(MaxCatalogueBytes>>10, " KiB"), "depth of a document": fmt.Sprint(maxDepth), "values in JSON": fmt.Sprint(maxValues),
+		"text in JSON": fmt.Sprint(maxText), "tarball": fmt.Sprint(DefaultLimits().Bytes>>20, " MiB"), "entries in it": fmt.Sprint(DefaultLimits().Entries),
+		"lines of an error": fmt.Sprint(maxMistakes), "mistakes counted": fmt.Sprint(maxCollected),
+	} {
+		if line := fmt.Sprintf("//\t%-20s %-10s ", name, figure); !strings.Contains(doc, line) {
+			t.Errorf("doc.go lacks %q", line)
+		}
+	}
+	if sizes := fmt.Sprintf("%d + %d + %d characters", maxPlace, maxPlace, maxMessage); !strings.Contains(doc, sizes) {
+		t.Errorf("doc.go lacks %q", sizes)
+	}
+}
+
 // corpus writes seeds of a fuzz test with -update, and without proves that the
 // tree has each of them; exactly so where they do not depend on how this Go
 // compresses.
