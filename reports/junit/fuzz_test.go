@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -76,6 +77,8 @@ func FuzzWrite(f *testing.F) {
 	})
 }
 
+var figure = regexp.MustCompile(`^[0-9]+\.[0-9]{3}$`)
+
 func check(t *testing.T, data []byte, outcome v1alpha1.Outcome) {
 	t.Helper()
 	p := parse(t, data)
@@ -114,8 +117,14 @@ func check(t *testing.T, data []byte, outcome v1alpha1.Outcome) {
 		case xml.StartElement:
 			for _, a := range x.Attr {
 				shown(t, a.Value)
+				if a.Name.Local == "time" && !figure.MatchString(a.Value) {
+					t.Errorf("%q is no time", a.Value)
+				}
 			}
 		case xml.CharData:
+			if n := strings.Count(string(x), "\n- "); n > maxFindings {
+				t.Errorf("%d findings", n)
+			}
 			for text := range strings.SplitSeq(strings.ReplaceAll(string(x), "\t", " "), "\n") {
 				shown(t, text)
 			}
@@ -159,6 +168,23 @@ func TestTextSurvives(t *testing.T) {
 		}
 		if got := p.Suites[0].Cases[0].Error; got.Message != text || got.Data != text+"\n" {
 			t.Errorf("%.50q became %.50q and %.50q", text, got.Message, got.Data)
+		}
+	}
+}
+
+// TestEveryLeftoverIsNamed proves that a long reason leaves room for the others.
+func TestEveryLeftoverIsNamed(t *testing.T) {
+	var report v1alpha1.ConformanceReport
+	for _, resource := range []string{"pods", "secrets", "networkpolicies"} {
+		report.Run.Leftovers = append(report.Run.Leftovers, v1alpha1.Leftover{Resource: resource, Count: 1, Reason: strings.Repeat("x", 1<<20)})
+	}
+	var b bytes.Buffer
+	if err := Write(&b, report, v1alpha1.Catalogue{}, English); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range report.Run.Leftovers {
+		if !strings.Contains(b.String(), "1 "+l.Resource+" (xxx") {
+			t.Errorf("%s is not named", l.Resource)
 		}
 	}
 }

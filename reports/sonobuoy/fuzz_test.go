@@ -126,3 +126,17 @@ func asAny(i Item) any {
 	}
 	return out
 }
+
+// TestLeftoversAreNamed proves that a long reason leaves room for the next
+// resource, and that many leftovers end visibly.
+func TestLeftoversAreNamed(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	why := cleanup(v1alpha1.Run{Leftovers: []v1alpha1.Leftover{{Resource: "pods", Count: 1, Reason: long}, {Resource: "secrets", Count: 2, Reason: long}}}).Details["reason-en"]
+	if !strings.Contains(why, "1 pods (xxx") || !strings.Contains(why, "2 secrets (xxx") {
+		t.Errorf("long reasons: %s", why)
+	}
+	why = cleanup(v1alpha1.Run{Leftovers: make([]v1alpha1.Leftover, 11)}).Details["reason-en"]
+	if strings.Count(why, "0 ") != 10 || !strings.HasSuffix(why, ", …") {
+		t.Errorf("eleven leftovers: %s", why)
+	}
+}
