@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,9 @@ one report per site. It is neither a product nor a certificate of the BSI.
 	return conclude(root.ExecuteContext(ctx), stderr)
 }
 
+// maxErrorLine bounds a line of an error, in characters.
+const maxErrorLine = 2000
+
 // conclude prints what a command ended with and gives the exit code.
 func conclude(err error, stderr io.Writer) int {
 	if err == nil {
@@ -125,7 +129,14 @@ func conclude(err error, stderr io.Writer) int {
 	}
 	if coded.err != nil {
 		// The whole error: what was wrapped around the coded one counts too.
-		fmt.Fprintln(stderr, "bvc:", err)
+		// It may quote what a cluster or a file said: nothing of that may
+		// steer the terminal.
+		for i, line := range strings.Split(err.Error(), "\n") {
+			if line = v1alpha1.Plain(line, maxErrorLine); i == 0 {
+				line = "bvc: " + line
+			}
+			fmt.Fprintln(stderr, line)
+		}
 	}
 	return coded.code
 }

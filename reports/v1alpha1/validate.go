@@ -259,8 +259,8 @@ func (m *mistakes) line(path, s string, most int, required bool) {
 	if n := utf8.RuneCountInString(s); n > most {
 		m.add(path, "has %d characters, at most %d are allowed", n, most)
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		m.add(path, "has line breaks or control characters")
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+		m.add(path, "has line breaks, control characters or characters that turn the direction of text")
 	}
 }
 
