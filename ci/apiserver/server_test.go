@@ -368,24 +368,29 @@ func TestAdmissionProbeWithoutPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range o.Rounds {
-		for _, g := range []admission.Golden{r.Before, r.After} {
+		for _, g := range []admission.Golden{r.Before, r.UserNamespace, r.After} {
 			if g.Class != admission.Admitted || g.Altered != (admission.Altered{}) {
 				t.Errorf("round %d: the golden pod: %+v, want it admitted as it was sent", i+1, g)
 			}
 		}
 		for _, m := range r.Mutants {
 			if m.Class != admission.Admitted {
-				t.Errorf("round %d: the mutant %s: %+v, want it admitted", i+1, m.Fault, m.Attempt)
+				t.Errorf("round %d: the mutant %s/%s: %+v, want it admitted", i+1, m.Fault, m.Variant, m.Attempt)
 			}
 		}
 	}
 	seen := []v1alpha1.Observation{{Probe: admission.Probe.Name, SchemaVersion: admission.Probe.SchemaVersion, StartedAt: started, FinishedAt: time.Now(), Data: data}}
+	judged := 0
 	for _, c := range check.Default.Checks() {
-		if c.ID == "SYS.1.6.A17/privileged-pod-rejected" {
+		if len(c.Probes) == 1 && c.Probes[0].Name == admission.Probe.Name {
+			judged++
 			if r := c.Judge(seen); r.Outcome != v1alpha1.Fail {
-				t.Errorf("outcome %s on a server that admits every pod, want fail", r.Outcome)
+				t.Errorf("%s: outcome %s on a server that admits every pod, want fail: %s", c.ID, r.Outcome, r.Reason.En)
 			}
 		}
+	}
+	if judged < 19 {
+		t.Errorf("%d checks judge the admission probe, want 19", judged)
 	}
 	if left := env.Cleanup(t.Context()); left != nil {
 		t.Errorf("leftovers: %+v", left)

@@ -23,6 +23,9 @@ import (
 // Names of what rbac.yaml prepares (design.md, "Rights").
 const (
 	TenantServiceAccount = "tenant"
+	// PodServiceAccount is the name of the account, without rights, that probe
+	// pods run under in each tenant namespace that has it.
+	PodServiceAccount = "bvc-pods"
 	// LabelRun is on every object of a run; its value is the run ID.
 	LabelRun = "conformance.opencode.de/run"
 	// LabelManagedBy has the value ManagedBy on every object of any run.
@@ -79,6 +82,9 @@ type Env struct {
 	ColdImage      string
 	// Namespaces of the tenant, at least one.
 	Namespaces []string
+	// PodAccounts are the namespaces that have PodServiceAccount; pods in
+	// others run under the namespace's default account.
+	PodAccounts map[string]bool
 
 	requests *atomic.Int64
 	owned    *owned
@@ -109,7 +115,23 @@ func New(ctx context.Context, c Config) (*Env, error) {
 	if err := e.becomeTenant(ctx, c); err != nil {
 		return nil, err
 	}
+	e.PodAccounts = map[string]bool{}
+	for _, ns := range e.Namespaces {
+		// Where it can not be seen, the default account does as well, unless
+		// the site has a rule against it.
+		_, err := e.Tenant.CoreV1().ServiceAccounts(ns).Get(ctx, PodServiceAccount, metav1.GetOptions{})
+		e.PodAccounts[ns] = err == nil
+	}
 	return e, nil
+}
+
+// PodAccount is the ServiceAccount for pods in a namespace, empty for the
+// namespace's default. It has no rights.
+func (e *Env) PodAccount(namespace string) string {
+	if e.PodAccounts[namespace] {
+		return PodServiceAccount
+	}
+	return ""
 }
 
 // tokenLifetime outlasts the longest run (the suite's own timeout) so that

@@ -57,6 +57,9 @@ func renderRBAC(rights []check.Right) ([]byte, error) {
 		account(sonobuoyNamespace, runnerAccount),
 		account(sonobuoyNamespace, aggregatorAccount),
 		account(cluster.TenantNamespaces()[0], cluster.TenantServiceAccount))
+	for _, ns := range cluster.TenantNamespaces() {
+		objects = append(objects, account(ns, cluster.PodServiceAccount))
+	}
 	objects = append(objects, aggregatorRights()...)
 	objects = append(objects, tenantRights()...)
 	objects = append(objects, runnerRights(rights)...)

@@ -7,6 +7,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/reachability"
 )
 
@@ -25,6 +26,25 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SOUVAP.7.3.3.11-UA.3", Decides: v1alpha1.Part},
 	},
 }, reachability.Probe, judgePolicyEnforced))
+
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A7/host-ports-rejected",
+	Title: v1alpha1.T(
+		"Der Cluster nimmt Pods mit hostPort nicht an",
+		"The cluster does not admit pods with a hostPort"),
+	Area: check.Admission,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.10-UA.1", Decides: v1alpha1.Part},
+	},
+	Policies: []string{"101 (hostPort)"},
+}, admission.Probe, admission.Rule{
+	Fault: admission.FaultHostPorts,
+	With:  v1alpha1.T("mit einem hostPort", "with a hostPort"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu hostPort durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on hostPort in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Judge))
 
 // minAttempts is how many attempts say something, blocked or echoed.
 const minAttempts = 5

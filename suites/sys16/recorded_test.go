@@ -9,7 +9,6 @@ import (
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
-	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/atrest"
 )
 
@@ -51,15 +50,16 @@ func TestRecordingsSay(t *testing.T) {
 		a08 = "SYS.1.6.A8/secrets-encrypted-at-rest"
 	)
 	for _, c := range []struct{ id, name, says string }{
-		{a17, "pass-pod-security", "5-mal von Pod Security Admission abgelehnt"},
-		{a17, "pass-webhook", "5-mal von einem Admission-Webhook abgelehnt"},
+		{a17, "pass-pod-security", "10-mal von Pod Security Admission abgelehnt"},
+		{a17, "pass-webhook", "10-mal von einem Admission-Webhook abgelehnt"},
 		{a17, "pass-webhook-golden-altered", "10 davon vom Cluster verändert gespeichert"},
-		{a17, "pass-validating-admission-policy", "5-mal von einer ValidatingAdmissionPolicy abgelehnt"},
-		{a17, "pass-neutralised-by-mutation", "5-mal ohne privileged=true gespeichert"},
-		{a17, "pass-refused-and-neutralised", "4-mal von einem Admission-Webhook abgelehnt und 1-mal ohne privileged=true"},
-		{a17, "fail-admitted", "in 5 von 5 Versuchen"},
+		{a17, "pass-validating-admission-policy", "10-mal von einer ValidatingAdmissionPolicy abgelehnt"},
+		{a17, "pass-neutralised-by-mutation", "10-mal ohne den Mangel gespeichert"},
+		{a17, "pass-refused-and-neutralised", "8-mal von einem Admission-Webhook abgelehnt und 2-mal ohne den Mangel"},
+		{a17, "fail-admitted", "container in 5 von 5 Versuchen"},
 		{a17, "fail-sometimes-admitted", "nur manchmal"},
-		{a17, "fail-admitted-while-golden-refused", "in 1 von 5 Versuchen"},
+		{a17, "fail-init-containers-forgotten", "angenommen: initContainer in 5 von 5 Versuchen. Nicht angenommen: container."},
+		{a17, "fail-admitted-while-golden-refused", "container in 1 von 5 Versuchen"},
 		{a17, "inconclusive-webhook-unreachable", "Admission-Webhook war nicht erreichbar"},
 		{a17, "inconclusive-webhook-down-once", "blieb ohne Aussage"},
 		{a17, "inconclusive-no-answer-once", "keine Antwort"},
@@ -114,12 +114,6 @@ func TestRecordingsSay(t *testing.T) {
 }
 
 func TestJudgesOfNothing(t *testing.T) {
-	if v := judgePrivilegedPod(admission.Observation{}); v.Outcome != v1alpha1.Inconclusive {
-		t.Errorf("A17 over nothing: %s", v.Outcome)
-	}
-	if v := judgePrivilegedPod(admission.Observation{MayCreatePods: true}); v.Outcome != v1alpha1.Inconclusive {
-		t.Errorf("A17 without rounds: %s", v.Outcome)
-	}
 	if v := judgeSecretsAtRest(atrest.Observation{}); v.Outcome != v1alpha1.Inconclusive {
 		t.Errorf("A8 over nothing: %s", v.Outcome)
 	}
@@ -194,16 +188,5 @@ func TestJudgeServer(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// Every class and cause is a sentence in both languages; an unknown one too.
-func TestEveryTroubleHasWords(t *testing.T) {
-	for _, class := range []admission.Class{admission.Infrastructure, admission.Quota, admission.APIValidation, "new"} {
-		for _, cause := range []admission.Cause{admission.CauseNoAnswer, admission.CauseWebhookDown, admission.CauseRBAC, admission.CauseNamespace, "new"} {
-			if text := attemptTrouble(admission.Attempt{Class: class, Cause: cause}); text.De == "" || text.En == "" {
-				t.Errorf("%s, %s: no words", class, cause)
-			}
-		}
 	}
 }

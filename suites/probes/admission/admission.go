@@ -43,7 +43,7 @@ const requestLimit = 35 * time.Second
 // (SelfSubjectAccessReview) every authenticated account has the right.
 var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Name:          "admission",
-	SchemaVersion: 1,
+	SchemaVersion: 2,
 	Timeout:       4 * time.Minute,
 	Weight:        1,
 	Needs: []check.Right{
@@ -65,7 +65,7 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 	if err != nil {
 		return o, &check.Stopped{Phase: "ask whether the tenant may create pods", Err: err}
 	}
-	o.MayCreatePods = allowed
+	o.MayCreatePods, o.OwnServiceAccount = allowed, env.PodAccount(env.Namespaces[0]) != ""
 	if !allowed {
 		return o, nil // every refusal would be the authoriser's
 	}
@@ -112,14 +112,20 @@ func mayCreatePods(ctx context.Context, env *cluster.Env) (bool, error) {
 
 func round(ctx context.Context, env *cluster.Env, start time.Time) Round {
 	r := Round{Mutants: []Mutant{}}
-	r.Before = tryGolden(ctx, env)
+	r.Before = tryGolden(ctx, env, golden(env, "bvc-golden-"))
+	apart := golden(env, "bvc-golden-")
+	userNamespaced(apart)
+	r.UserNamespace = tryGolden(ctx, env, apart)
 	for _, m := range mutants() {
+		if m.fault == FaultServiceAccount && env.PodAccount(env.Namespaces[0]) == "" {
+			continue // every pod has that fault
+		}
 		at := time.Since(start)
 		r.Mutants = append(r.Mutants, Mutant{
-			Fault: m.fault, Surface: SurfacePod, AtSeconds: at.Round(time.Millisecond).Seconds(), Attempt: tryMutant(ctx, env, m),
+			Fault: m.fault, Variant: m.variant, Surface: SurfacePod, AtSeconds: at.Round(time.Millisecond).Seconds(), Attempt: tryMutant(ctx, env, m),
 		})
 	}
-	r.After = tryGolden(ctx, env)
+	r.After = tryGolden(ctx, env, golden(env, "bvc-golden-"))
 	return r
 }
 
@@ -135,12 +141,11 @@ func (r Round) lastTry() time.Duration {
 func golden(env *cluster.Env, name string) *corev1.Pod {
 	return pods.Golden(pods.Options{
 		GenerateName: name, Namespace: env.Namespaces[0], Image: env.Image, Args: []string{"serve"},
-		Gated: true, PullPolicy: corev1.PullAlways,
+		Gated: true, Init: true, ServiceAccount: env.PodAccount(env.Namespaces[0]),
 	})
 }
 
-func tryGolden(ctx context.Context, env *cluster.Env) Golden {
-	pod := golden(env, "bvc-golden-")
+func tryGolden(ctx context.Context, env *cluster.Env, pod *corev1.Pod) Golden {
 	sent := pod.DeepCopy()
 	stored, a := try(ctx, env, pod)
 	g := Golden{Attempt: a}

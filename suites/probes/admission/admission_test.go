@@ -21,44 +21,105 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
 
-// The oracle: the golden pod breaks no Pod Security rule, and each mutant
-// breaks exactly the rules that it should.
+// psa is what Pod Security says of the mutants of a fault, in its own words.
+type psa struct{ baseline, restricted []string }
+
+// oracle holds for every variant of a fault; faults that Pod Security does not
+// know are not in it.
+var oracle = map[string]psa{
+	FaultPrivileged:     {[]string{"privileged"}, []string{"privileged", "allowPrivilegeEscalation != false"}},
+	FaultCapabilities:   {[]string{"non-default capabilities"}, []string{"unrestricted capabilities"}},
+	FaultEscalation:     {nil, []string{"allowPrivilegeEscalation != false"}},
+	FaultHostNamespaces: {[]string{"host namespaces"}, []string{"host namespaces"}},
+	FaultHostPath:       {[]string{"hostPath volumes"}, []string{"restricted volume types"}},
+	FaultHostPorts:      {[]string{"hostPort"}, []string{"hostPort"}},
+	FaultRootUser:       {nil, []string{"runAsNonRoot != true", "runAsUser=0"}},
+	FaultProcMount:      {[]string{"procMount"}, []string{"procMount"}},
+	FaultSeccomp:        {[]string{"seccompProfile"}, []string{"seccompProfile"}},
+	FaultAppArmor:       {[]string{"forbidden AppArmor profile"}, []string{"forbidden AppArmor profile"}},
+	FaultSELinux:        {[]string{"seLinuxOptions"}, []string{"seLinuxOptions"}},
+	FaultSysctls:        {[]string{"forbidden sysctls"}, []string{"forbidden sysctls"}},
+}
+
+// The golden pod breaks no Pod Security rule of any version that we know, and
+// each mutant breaks its own rule and no other.
 func TestMutantsAgainstPodSecurity(t *testing.T) {
-	latest, err := api.ParseVersion("latest")
-	if err != nil {
-		t.Fatal(err)
-	}
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	violations := func(pod *corev1.Pod) []string {
-		var out []string
-		for _, r := range evaluator.EvaluatePod(api.LevelVersion{Level: api.LevelRestricted, Version: latest}, &pod.ObjectMeta, &pod.Spec) {
-			if !r.Allowed {
-				out = append(out, r.ForbiddenReason)
+	env := &cluster.Env{Namespaces: []string{"a"}, Image: "registry.example/bvc@sha256:0", PodAccounts: map[string]bool{"a": true}}
+	for minor := 33; minor <= 36; minor++ {
+		violations := func(level api.Level, pod *corev1.Pod) []string {
+			var out []string
+			for _, r := range evaluator.EvaluatePod(api.LevelVersion{Level: level, Version: api.MajorMinorVersion(1, minor)}, &pod.ObjectMeta, &pod.Spec) {
+				if !r.Allowed {
+					out = append(out, r.ForbiddenReason)
+				}
+			}
+			return out
+		}
+		apart := golden(env, "g-")
+		userNamespaced(apart)
+		for _, pod := range []*corev1.Pod{golden(env, "g-"), apart} {
+			if got := violations(api.LevelRestricted, pod); len(got) != 0 {
+				t.Errorf("1.%d: a golden pod violates %q", minor, got)
 			}
 		}
-		slices.Sort(out)
-		return out
+		for _, m := range mutants() {
+			pod := golden(env, "m-")
+			m.apply(pod)
+			want := oracle[m.fault]
+			switch {
+			case m.fault == FaultProcMount && minor >= 35:
+				want.baseline = nil // with a user namespace, baseline allows it from 1.35 on
+			case m.fault == FaultRootUser && m.variant == "unset":
+				want.restricted = want.restricted[:1]
+			}
+			for level, want := range map[api.Level][]string{api.LevelBaseline: want.baseline, api.LevelRestricted: want.restricted} {
+				if got := violations(level, pod); !slices.Equal(got, want) {
+					t.Errorf("1.%d: %s/%s violates %q of %s, want %q", minor, m.fault, m.variant, got, level, want)
+				}
+			}
+		}
 	}
-	env := &cluster.Env{Namespaces: []string{"a"}, Image: "registry.example/bvc@sha256:0"}
-	want := map[string][]string{FaultPrivileged: {"allowPrivilegeEscalation != false", "privileged"}}
-	if got := violations(golden(env, "g-")); len(got) != 0 {
-		t.Errorf("the golden pod violates %q", got)
-	}
-	for _, m := range mutants() {
-		pod := golden(env, "m-")
+}
+
+// Each fault has mutants, each mutant a name of its own, and the golden pod
+// has none of the faults: a rule is told apart by the difference only.
+func TestEachMutantHasItsFault(t *testing.T) {
+	env := &cluster.Env{Namespaces: []string{"a"}, Image: "registry.example/bvc@sha256:0", PodAccounts: map[string]bool{"a": true}}
+	seen := map[string]bool{}
+	all := mutants()
+	for _, m := range all {
+		name := m.fault + "/" + m.variant
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+		pod := golden(env, "g-")
+		userNamespaced(pod)
 		if m.present(pod) {
-			t.Errorf("%s: the golden pod has the fault", m.fault)
+			t.Errorf("%s: the golden pod has the fault", name)
 		}
 		m.apply(pod)
 		if !m.present(pod) {
-			t.Errorf("%s: the mutant does not have the fault", m.fault)
+			t.Errorf("%s: the mutant does not have the fault", name)
 		}
-		if got := violations(pod); !slices.Equal(got, want[m.fault]) {
-			t.Errorf("%s: violates %q, want %q", m.fault, got, want[m.fault])
+		for _, other := range all {
+			// Root by the pod is seen by the predicates of every variant.
+			if other.fault != m.fault && other.present(pod) && !(m.fault == FaultPrivileged && other.fault == FaultEscalation) {
+				t.Errorf("%s: has the fault %s/%s as well", name, other.fault, other.variant)
+			}
 		}
+	}
+	for fault := range oracle {
+		if len(Variants(fault)) == 0 {
+			t.Errorf("no mutant of %s", fault)
+		}
+	}
+	if len(Variants("nothing")) != 0 {
+		t.Error("mutants of nothing")
 	}
 }
 
@@ -196,6 +257,7 @@ func TestObserve(t *testing.T) {
 		}, Policy, Admitted},
 		"a mutation": {func(p *corev1.Pod) *metav1.Status {
 			p.Spec.Containers[0].SecurityContext.Privileged = nil
+			p.Spec.InitContainers[0].SecurityContext.Privileged = nil
 			return nil
 		}, Neutralised, Admitted},
 		"a dead webhook": {func(*corev1.Pod) *metav1.Status {
@@ -207,12 +269,12 @@ func TestObserve(t *testing.T) {
 			if len(o.Rounds) != Rounds || !o.MayCreatePods {
 				t.Fatalf("got %d rounds, may create pods %t", len(o.Rounds), o.MayCreatePods)
 			}
-			for _, m := range o.Attempts(FaultPrivileged, SurfacePod) {
+			for _, m := range o.Attempts(FaultPrivileged, "", SurfacePod) {
 				if m.Class != c.mutant {
 					t.Errorf("mutant: got %s, want %s", m.Class, c.mutant)
 				}
 			}
-			for _, g := range o.Goldens() {
+			for _, g := range o.goldens(FaultPrivileged) {
 				if g.Class != c.golden {
 					t.Errorf("golden: got %s, want %s", g.Class, c.golden)
 				}
@@ -240,7 +302,7 @@ func TestSpanCountsFromTheFirstTry(t *testing.T) {
 		once.Do(func() { time.Sleep(4 * every) }) // the answer itself is slow
 		return nil
 	}}, every)
-	tries := o.Attempts(FaultPrivileged, SurfacePod)
+	tries := o.Attempts(FaultPrivileged, "", SurfacePod)
 	if span := tries[len(tries)-1].AtSeconds - tries[0].AtSeconds; span < ((Rounds - 1) * every).Seconds() {
 		t.Errorf("%d tries span %.3f s, want at least %s", len(tries), span, (Rounds-1)*every)
 	}

@@ -5,15 +5,21 @@ type Observation struct {
 	// MayCreatePods is the authoriser's answer for the tenant in the namespace
 	// that was used: only with it does a refusal come from a rule on pods.
 	MayCreatePods bool `json:"mayCreatePods"`
+	// OwnServiceAccount says that the golden pod ran under an account of its
+	// own and not under the namespace's default.
+	OwnServiceAccount bool `json:"ownServiceAccount"`
 	// Rounds in the order in which they ran.
 	Rounds []Round `json:"rounds"`
 }
 
 // Round is one golden pod, each mutant, and a golden pod again.
 type Round struct {
-	Before  Golden   `json:"before"`
-	Mutants []Mutant `json:"mutants"`
-	After   Golden   `json:"after"`
+	Before Golden `json:"before"`
+	// UserNamespace is the golden pod in a user namespace of its own, which
+	// mutants of FaultProcMount are made from.
+	UserNamespace Golden   `json:"userNamespace"`
+	Mutants       []Mutant `json:"mutants"`
+	After         Golden   `json:"after"`
 }
 
 // Golden is one attempt to create the pod that keeps every rule.
@@ -26,8 +32,10 @@ type Golden struct {
 
 // Mutant is one attempt to create the golden pod with one fault.
 type Mutant struct {
-	// Fault is one of the Fault constants, Surface one of the Surface constants.
+	// Fault is one of the Fault constants, Variant one of Variants(Fault),
+	// Surface one of the Surface constants.
 	Fault   string `json:"fault"`
+	Variant string `json:"variant"`
 	Surface string `json:"surface"`
 	// AtSeconds since the probe began to create pods.
 	AtSeconds float64 `json:"atSeconds"`
@@ -35,7 +43,27 @@ type Mutant struct {
 }
 
 // Faults.
-const FaultPrivileged = "privileged"
+const (
+	FaultPrivileged     = "privileged"
+	FaultCapabilities   = "addedCapabilities"
+	FaultEscalation     = "privilegeEscalation"
+	FaultHostNamespaces = "hostNamespaces"
+	FaultHostPath       = "hostPath"
+	FaultHostPorts      = "hostPorts"
+	FaultRootUser       = "rootUser"
+	FaultRootGroup      = "rootGroup"
+	FaultWritableRoot   = "writableRootFilesystem"
+	FaultProcMount      = "unmaskedProc"
+	FaultSeccomp        = "seccompUnconfined"
+	FaultAppArmor       = "appArmorUnconfined"
+	FaultSELinux        = "seLinuxOptions"
+	FaultSysctls        = "unsafeSysctls"
+	FaultRegistry       = "foreignRegistry"
+	FaultPullPolicy     = "imagePullPolicy"
+	FaultResources      = "missingResources"
+	FaultHealth         = "missingHealthProbes"
+	FaultServiceAccount = "defaultServiceAccount"
+)
 
 // Surfaces: by which object a pod is brought in.
 const SurfacePod = "pod"
@@ -123,12 +151,13 @@ type Altered struct {
 	SchedulingGates     bool `json:"schedulingGates"`
 }
 
-// Attempts are the attempts at one fault over one surface.
-func (o Observation) Attempts(fault, surface string) []Mutant {
+// Attempts are the attempts at one variant of a fault over one surface, at
+// all variants when variant is empty.
+func (o Observation) Attempts(fault, variant, surface string) []Mutant {
 	var out []Mutant
 	for _, r := range o.Rounds {
 		for _, m := range r.Mutants {
-			if m.Fault == fault && m.Surface == surface {
+			if m.Fault == fault && m.Surface == surface && (variant == "" || m.Variant == variant) {
 				out = append(out, m)
 			}
 		}

@@ -221,6 +221,7 @@ func (m *measurement) create(ctx context.Context, namespace, role string, node c
 	labels[nodeLabel] = strconv.Itoa(node.Index)
 	_, err := m.env.CreatePod(ctx, pods.Golden(pods.Options{
 		GenerateName: "bvc-" + role + "-", Namespace: namespace, Image: m.env.Image, Args: args, Labels: labels, Node: node.Name,
+		ServiceAccount: m.env.PodAccount(namespace),
 	}))
 	if err != nil {
 		trouble := cluster.CreateTrouble(err)

@@ -148,8 +148,14 @@ func measure(ctx context.Context, env *cluster.Env, r request) Start {
 	if r.readyAfter > 0 {
 		args = append(args, "--ready-after", r.readyAfter.String())
 	}
+	policy := corev1.PullAlways
+	if r.image == env.ColdImage {
+		// Asked for always, an image that the node has counts as pulled too,
+		// and only a pull proves that the start was cold.
+		policy = corev1.PullIfNotPresent
+	}
 	pod := pods.Golden(pods.Options{
-		GenerateName: "bvc-start-", Namespace: namespace, Image: r.image, Node: r.node.Name, Serving: true,
+		GenerateName: "bvc-start-", ServiceAccount: env.PodAccount(namespace), PullPolicy: policy, Namespace: namespace, Image: r.image, Node: r.node.Name, Serving: true,
 		Labels: map[string]string{startLabel: r.label}, Args: args,
 	})
 	if !opened(limited, seen) {
