@@ -54,20 +54,39 @@ type spec struct {
 
 // Check IDs of the table below.
 const (
-	privilegedPod = "SYS.1.6.A17/privileged-pod-rejected"
-	networkPolicy = "APP.4.4.A7/network-policy-enforced"
-	startTime     = "SOUVAP.7.2.2.2/container-start-60s"
-	secretsAtRest = "SYS.1.6.A8/secrets-encrypted-at-rest"
+	privilegedPod   = "SYS.1.6.A17/privileged-pod-rejected"
+	foreignRegistry = "SYS.1.6.A6/foreign-registry-rejected"
+	writableRoot    = "SYS.1.6.A23/writable-root-filesystem-rejected"
+	networkPolicy   = "APP.4.4.A7/network-policy-enforced"
+	startTime       = "SOUVAP.7.2.2.2/container-start-60s"
+	secretsAtRest   = "SYS.1.6.A8/secrets-encrypted-at-rest"
+)
+
+// podSecurity are the rules on pods that Pod Security knows, otherRules those
+// that it does not.
+var (
+	podSecurity = []string{
+		privilegedPod, "APP.4.4.A4/host-namespaces-rejected", "APP.4.4.A7/host-ports-rejected", "SYS.1.6.A17/added-capabilities-rejected",
+		"SYS.1.6.A17/privilege-escalation-rejected", "SYS.1.6.A18/root-user-rejected", "SYS.1.6.A19/host-path-rejected",
+		"SYS.1.6.A21/apparmor-unconfined-rejected", "SYS.1.6.A21/seccomp-unconfined-rejected", "SYS.1.6.A21/selinux-options-rejected",
+		"SYS.1.6.A21/unmasked-proc-rejected", "SYS.1.6.A21/unsafe-sysctls-rejected",
+	}
+	otherRules = []string{
+		foreignRegistry, writableRoot, "APP.4.4.A11/missing-health-probes-rejected", "APP.4.4.A9/default-service-account-rejected",
+		"SYS.1.6.A14/image-pull-always", "SYS.1.6.A15/missing-resources-rejected", "SYS.1.6.A18/root-group-rejected",
+	}
 )
 
 // specs are foretold by hand; what is measured has to agree.
 var specs = []spec{
 	{name: whole, profile: whole},
-	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: []check.Area{check.Admission}, breaks: []string{privilegedPod}},
+	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: []check.Area{check.Admission}, breaks: podSecurity},
+	{name: "registries-audited-only", profile: whole, violation: "registries-audited-only", areas: []check.Area{check.Admission}, breaks: []string{foreignRegistry}},
+	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: []check.Area{check.Admission}, breaks: []string{writableRoot}},
 	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: []check.Area{check.Network}, breaks: []string{networkPolicy}},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
-	{name: "vanilla", profile: "vanilla", breaks: []string{privilegedPod, networkPolicy, secretsAtRest}},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(podSecurity, otherRules, []string{networkPolicy, secretsAtRest})},
 }
 
 // areas that have registered checks, in the order of design.md.

@@ -39,13 +39,13 @@ func TestSpecs(t *testing.T) {
 }
 
 func TestVerify(t *testing.T) {
-	a := check.Admission
+	a := check.Data
 	row := func(name string, o v1alpha1.Outcome, breaks ...string) Row {
 		return Row{Name: name, Commit: "c", Date: "d", Kubernetes: "k", Breaks: append([]string{}, breaks...), Recorded: recorded(a),
-			Outcomes: map[string]v1alpha1.Outcome{privilegedPod: o}}
+			Outcomes: map[string]v1alpha1.Outcome{secretsAtRest: o}}
 	}
 	good := func() Table {
-		return Table{Clusters: []Row{row(whole, v1alpha1.Pass), row("privileged-allowed", v1alpha1.Fail, privilegedPod), row("vanilla", v1alpha1.Fail, privilegedPod)}}
+		return Table{Clusters: []Row{row(whole, v1alpha1.Pass), row("identity-first", v1alpha1.Fail, secretsAtRest), row("vanilla", v1alpha1.Fail, secretsAtRest)}}
 	}
 	if ids := checksOf(a); len(ids) != 1 {
 		t.Skipf("this table is of one check, the area has %q", ids)
@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 		"is not measured":                func(t *Table) { t.Clusters = t.Clusters[:2] },
 		"is there twice":                 func(t *Table) { t.Clusters[2] = t.Clusters[1] },
 		"no cluster shows fail":          func(t *Table) { *t = Table{Clusters: []Row{row(whole, v1alpha1.Pass)}} },
-		`outcome "passed"`:               func(t *Table) { t.Clusters[1] = row("privileged-allowed", "passed", privilegedPod) },
+		`outcome "passed"`:               func(t *Table) { t.Clusters[1] = row("identity-first", "passed", secretsAtRest) },
 		"commit, date or version of Kub": func(t *Table) { t.Clusters[1].Commit = "" },
 	} {
 		table := good()
