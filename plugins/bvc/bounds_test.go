@@ -105,9 +105,6 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestFirstFileTooLarge sends more than a cluster may make us hold.
 func TestFirstFileTooLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a quarter of a GiB goes through a pipe")
-	}
 	from, to := io.Pipe()
 	sent := make(chan struct{})
 	go func() {

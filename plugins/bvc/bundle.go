@@ -27,16 +27,16 @@ func encodeBundle(report v1alpha1.ConformanceReport, evidence v1alpha1.Evidence)
 
 // saveBundle writes the bundle and its readable forms into dir. Each file
 // appears whole or not at all.
-func saveBundle(dir string, b codec.Bundle, cat v1alpha1.Catalogue, notices []v1alpha1.Text) error {
+func saveBundle(dir string, b codec.Bundle, cat v1alpha1.Catalogue, language string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return usageError("make the output directory: %w", err)
 	}
 	var page, cases bytes.Buffer
 	// No time is given: the page beside the bundle is as of the end of its run, whenever it is read.
-	if err := html.Render(&page, b.Report, b.Evidence, cat, html.Options{Notices: notices}); err != nil {
+	if err := html.Render(&page, b.Report, b.Evidence, cat, html.Options{Language: html.Language(language)}); err != nil {
 		return &exitError{exitToolFailed, fmt.Errorf("write the HTML report: %w", err)}
 	}
-	if err := junit.Write(&cases, b.Report, cat, junit.German); err != nil {
+	if err := junit.Write(&cases, b.Report, cat, junit.Language(language)); err != nil {
 		return &exitError{exitToolFailed, fmt.Errorf("write the JUnit report: %w", err)}
 	}
 	for _, f := range []struct {

@@ -252,6 +252,7 @@ func TestExitCodesOfWrongUse(t *testing.T) {
 		{"rejudge " + good + " -o yaml", "it is text or json"},
 		{"run", "no site file"},
 		{"run --site " + gone, "read the site file"},
+		{"run --lang fr --site " + site, "it is de or en"},
 		{"run --site " + broken, "the site file has mistakes"},
 		{"run --site " + site, "no image"},
 		{"run --site " + site + " --image i --qps 0", "must not be empty or zero"},

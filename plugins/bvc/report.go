@@ -15,7 +15,6 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/junit"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/rejudge"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/rollup"
-	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/catalogue"
 )
 
@@ -42,6 +41,23 @@ func openBundle(path string) (b codec.Bundle, tarball bool, err error) {
 	return b, true, nil
 }
 
+// Languages of what people read.
+const (
+	german  = "de"
+	english = "en"
+)
+
+func languageFlag(c *cobra.Command, language *string) {
+	c.Flags().StringVar(language, "lang", german, "language of the report: de or en")
+}
+
+func knownLanguage(language string) error {
+	if language != german && language != english {
+		return usageError("--lang %q: it is de or en", language)
+	}
+	return nil
+}
+
 func reportCommand() *cobra.Command {
 	var format, out, language string
 	c := &cobra.Command{
@@ -50,8 +66,8 @@ func reportCommand() *cobra.Command {
 bundle, never the tarball: the tarball names every namespace of the cluster.`,
 		Example: "  bvc report 202611210300_sonobuoy_....tar.gz -o html --out report.html\n  bvc report bvc-3f2a1b\n  bvc report bvc-3f2a1b -o html --lang en --out report.html",
 		RunE: func(c *cobra.Command, args []string) error {
-			if language != "de" && language != "en" {
-				return usageError("--lang %q: it is de or en", language)
+			if err := knownLanguage(language); err != nil {
+				return err
 			}
 			b, tarball, err := openBundle(args[0])
 			if err != nil {
@@ -61,14 +77,13 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 			if err != nil {
 				return err
 			}
-			var notices []v1alpha1.Text
 			if tarball {
 				fmt.Fprintln(c.ErrOrStderr(), "bvc: this is Sonobuoy's tarball; it names every namespace of the cluster: hand on the bundle only")
 			}
 			var buf bytes.Buffer
 			switch format {
 			case "text":
-				printSummary(&buf, b.Report, cat, language == "en", time.Now())
+				printSummary(&buf, b.Report, cat, language == english, time.Now())
 				hint := "Gefordert, beobachtet, Gegenstand und Abhilfe: bvc report %s -o html --out report.html\n"
 				if language == "en" {
 					hint = "Required, observed, object and remedy: bvc report %s -o html --lang en --out report.html\n"
@@ -77,7 +92,7 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 			case "json":
 				buf.Write(b.ReportBytes)
 			case "html":
-				err = html.Render(&buf, b.Report, b.Evidence, cat, html.Options{Language: html.Language(language), Notices: notices, Now: time.Now()})
+				err = html.Render(&buf, b.Report, b.Evidence, cat, html.Options{Language: html.Language(language), Now: time.Now()})
 			case "junit":
 				err = junit.Write(&buf, b.Report, cat, junit.Language(language))
 			default:
@@ -97,7 +112,7 @@ bundle, never the tarball: the tarball names every namespace of the cluster.`,
 	}
 	c.Flags().StringVarP(&format, "output", "o", "text", "text, html, json or junit")
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
-	c.Flags().StringVar(&language, "lang", "de", "de or en")
+	languageFlag(c, &language)
 	return c
 }
 

@@ -23,6 +23,7 @@ type runOptions struct {
 	suite         suite
 	siteFile      string
 	output        string
+	language      string
 	verbose       bool
 	namespace     string
 	sonobuoyImage string
@@ -55,11 +56,15 @@ in this process with the rights of the kubeconfig, and no Sonobuoy is needed.
 	c.Flags().StringVar(&o.pullPolicy, "image-pull-policy", "IfNotPresent", "pull policy of Sonobuoy's and the plugin's image")
 	c.Flags().StringVarP(&o.output, "output", "o", "", "directory for the bundle and its readable forms (default: bvc-<run ID>)")
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", sonobuoyNamespace, "Sonobuoy's namespace")
+	languageFlag(c, &o.language)
 	c.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "print Ginkgo's own report and messages for people")
 	return c
 }
 
 func run(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
+	if err := knownLanguage(o.language); err != nil {
+		return err
+	}
 	var err error
 	if o.suite.site, err = readSite(o.siteFile); err != nil {
 		return err
@@ -106,15 +111,19 @@ func run(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	if dir == "" {
 		dir = "bvc-" + b.Report.Run.ID
 	}
-	if err := saveBundle(dir, b, cat, nil); err != nil {
+	if err := saveBundle(dir, b, cat, o.language); err != nil {
 		return err
 	}
-	printSummary(stdout, b.Report, cat, false, b.Report.Run.FinishedAt)
+	printSummary(stdout, b.Report, cat, o.language == english, b.Report.Run.FinishedAt)
 	page, err := filepath.Abs(filepath.Join(dir, "report.html"))
 	if err != nil {
 		page = filepath.Join(dir, "report.html")
 	}
-	fmt.Fprintf(stdout, "Bericht mit Gefordertem, Beobachtetem, Gegenstand und Abhilfe: %s\nBündel (das, was abgegeben wird): %s\n", page, filepath.Join(dir, v1alpha1.ReportFile)+", "+v1alpha1.EvidenceFile)
+	where := "Bericht mit Gefordertem, Beobachtetem, Gegenstand und Abhilfe: %s\nBündel (das, was abgegeben wird): %s, %s\n"
+	if o.language == english {
+		where = "Report with what was required, what was observed, on which object, and the remedy: %s\nBundle (what is handed in): %s, %s\n"
+	}
+	fmt.Fprintf(stdout, where, page, filepath.Join(dir, v1alpha1.ReportFile), v1alpha1.EvidenceFile)
 	if code := codeOf(b.Report.Conclusion.Result); code != exitOK {
 		return &exitError{code: code}
 	}
