@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -209,6 +210,34 @@ func TestEncodeNormalises(t *testing.T) {
 	other.Results = append(slices.Clone(r.Results), r.Results[0])
 	if _, err := EncodeReport(other); err == nil || !strings.Contains(err.Error(), "is there twice") {
 		t.Errorf("a doubled result was written: %v", err)
+	}
+}
+
+// TestKeptReports reads the reports that earlier versions of bvc wrote:
+// whatever is added to the format, they stay readable, and what is written of
+// them is what was read.
+func TestKeptReports(t *testing.T) {
+	folders, err := filepath.Glob(samples + "kept/*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(folders) < 2 {
+		t.Errorf("%d kept reports, want one of each profile", len(folders))
+	}
+	for _, folder := range folders {
+		b, err := ReadBundle(os.DirFS(folder))
+		if err != nil {
+			t.Errorf("%s: %v", folder, err)
+			continue
+		}
+		report, err := EncodeReport(b.Report)
+		if err != nil || !bytes.Equal(report, b.ReportBytes) {
+			t.Errorf("%s: the report is written otherwise than it was: %v", folder, err)
+		}
+		evidence, err := EncodeEvidence(b.Evidence)
+		if err != nil || !bytes.Equal(evidence, b.EvidenceBytes) {
+			t.Errorf("%s: the evidence is written otherwise than it was: %v", folder, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -117,23 +118,7 @@ func TestSamplesAgainstSchemas(t *testing.T) {
 	for name, file := range map[string]string{
 		schema.ConformanceReport: "report.json", schema.Evidence: "evidence.json", schema.Catalogue: "catalogue.json", schema.Site: "site.yaml",
 	} {
-		data, err := schema.Read(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := jsonschema.NewCompiler()
-		c.AssertFormat()
-		if err := c.AddResource(name, document); err != nil {
-			t.Fatal(err)
-		}
-		compiled, err := c.Compile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		rules := compiled(t, name)
 		sample, err := os.ReadFile(samples + file)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +132,7 @@ func TestSamplesAgainstSchemas(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := valid(t, compiled, sample); err != nil {
+		if err := valid(t, rules, sample); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		for what, change := range map[string][2]string{
@@ -161,7 +146,7 @@ func TestSamplesAgainstSchemas(t *testing.T) {
 			"kind":            {`"kind": "`, `"kind": "X`},
 		} {
 			changed := bytes.Replace(sample, []byte(change[0]), []byte(change[1]), 1)
-			if !slices.Equal(changed, sample) && valid(t, compiled, changed) == nil {
+			if !slices.Equal(changed, sample) && valid(t, rules, changed) == nil {
 				t.Errorf("%s: %s is accepted", file, what)
 			}
 		}
@@ -169,6 +154,51 @@ func TestSamplesAgainstSchemas(t *testing.T) {
 	if _, err := schema.Read("nothing"); err == nil {
 		t.Error("a schema that is not there was read")
 	}
+}
+
+// TestKeptReports validates the reports that earlier versions of bvc wrote.
+func TestKeptReports(t *testing.T) {
+	folders, err := filepath.Glob(samples + "kept/*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(folders) < 2 {
+		t.Errorf("%d kept reports, want one of each profile", len(folders))
+	}
+	for _, folder := range folders {
+		for name, file := range map[string]string{schema.ConformanceReport: v1alpha1.ReportFile, schema.Evidence: v1alpha1.EvidenceFile} {
+			data, err := os.ReadFile(filepath.Join(folder, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := valid(t, compiled(t, name), data); err != nil {
+				t.Errorf("%s: %v", filepath.Join(folder, file), err)
+			}
+		}
+	}
+}
+
+// compiled is a published schema, made ready by a validator that is not ours.
+func compiled(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	data, err := schema.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource(name, document); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func valid(t *testing.T, s *jsonschema.Schema, data []byte) error {
