@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ func raw(flag byte, name string, size int, data []byte) []byte {
 		sum += int(b)
 	}
 	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
-	return append(append(h, data...), make([]byte, (512-len(data)%512)%512)...)
+	return slices.Concat(h, data, make([]byte, (512-len(data)%512)%512))
 }
 
 func file(name string, data []byte) []byte { return raw('0', name, len(data), data) }
