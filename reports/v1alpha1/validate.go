@@ -203,7 +203,7 @@ func (m *mistakes) declarations(answers []Answer, waivers []Waiver) {
 		path := fmt.Sprintf("answers[%d]", i)
 		m.unique(answered, path+".statement", a.Statement)
 		m.word(path+".says", a.Says.Validate())
-		m.line(path+".text", a.Text, 500, a.Says != Met)
+		m.line(path+".text", a.Text, 500, a.Says != Met && a.Says.Validate() == nil)
 		m.line(path+".evidence", a.Evidence, 300, true)
 		m.line(path+".role", a.Role, 120, true)
 		m.word(path+".date", a.Date.Validate())
