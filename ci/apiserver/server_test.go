@@ -37,6 +37,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/app44"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/relabel"
 	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/souvap"
 	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/sys16"
 )
@@ -394,6 +395,74 @@ func TestAdmissionProbeWithoutPolicies(t *testing.T) {
 	}
 	if left := env.Cleanup(t.Context()); left != nil {
 		t.Errorf("leftovers: %+v", left)
+	}
+}
+
+// A tenant with the role edit can not relabel its namespaces; one that got a
+// right too many can, and the label is taken back.
+func TestRelabelProbe(t *testing.T) {
+	client, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged := func() v1alpha1.Result {
+		t.Helper()
+		env := environment(t).For(relabel.Probe.Name)
+		started := time.Now()
+		data, err := relabel.Probe.Observe(t.Context(), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := env.Cleanup(t.Context()); left != nil {
+			t.Errorf("leftovers: %+v", left)
+		}
+		for _, c := range check.Default.Checks() {
+			if c.Probes[0].Name == relabel.Probe.Name {
+				return c.Judge([]v1alpha1.Observation{{Probe: relabel.Probe.Name, SchemaVersion: relabel.Probe.SchemaVersion, StartedAt: started, FinishedAt: time.Now(), Data: data}})
+			}
+		}
+		t.Fatal("no check judges the probe")
+		return v1alpha1.Result{}
+	}
+	if r := judged(); r.Outcome != v1alpha1.Pass {
+		t.Errorf("the role edit: %s: %s", r.Outcome, r.Reason.En)
+	}
+	for _, verb := range []string{"patch", "update"} {
+		namespace := cluster.TenantNamespaces()[1]
+		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "relabel", Namespace: namespace},
+			Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{verb}}}}
+		binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "relabel", Namespace: namespace},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: cluster.TenantServiceAccount, Namespace: cluster.TenantNamespaces()[0]}},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "relabel"}}
+		if _, err := client.RbacV1().Roles(namespace).Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.RbacV1().RoleBindings(namespace).Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		// The authoriser learns of it a moment later.
+		var r v1alpha1.Result
+		for until := time.Now().Add(15 * time.Second); time.Now().Before(until) && r.Outcome != v1alpha1.Fail; {
+			r = judged()
+		}
+		if r.Outcome != v1alpha1.Fail || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Observed.En, "("+verb+")") || strings.Contains(r.Findings[0].Observed.En, "taken back") {
+			t.Errorf("%s: %s %+v", verb, r.Outcome, r.Findings)
+		}
+		object, err := client.CoreV1().Namespaces().Get(t.Context(), namespace, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, there := object.Labels[relabel.Label]; there {
+			t.Errorf("%s: the label is still there", verb)
+		}
+		for _, err := range []error{
+			client.RbacV1().RoleBindings(namespace).Delete(t.Context(), "relabel", metav1.DeleteOptions{}),
+			client.RbacV1().Roles(namespace).Delete(t.Context(), "relabel", metav1.DeleteOptions{}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

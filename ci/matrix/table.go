@@ -83,6 +83,7 @@ var specs = []spec{
 	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: []check.Area{check.Admission}, breaks: podSecurity},
 	{name: "registries-audited-only", profile: whole, violation: "registries-audited-only", areas: []check.Area{check.Admission}, breaks: []string{foreignRegistry}},
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: []check.Area{check.Admission}, breaks: []string{writableRoot}},
+	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: []check.Area{check.Admission}, breaks: []string{"APP.4.4.A3/tenant-can-not-lift-rules"}},
 	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: []check.Area{check.Network}, breaks: []string{networkPolicy}},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},

@@ -1,0 +1,9 @@
+// Package relabel tries, as the tenant, to change the labels of the tenant's
+// own namespaces. By such labels Pod Security and policy engines choose what
+// they enforce: whoever may change them can lift the rules that bind them.
+//
+// The label that is tried means nothing to anybody, and is taken back at once.
+// The positive control is the same request on a pod of the tenant's own: it
+// shows that the account is known, and that what refuses the other request is
+// a rule and not trouble.
+package relabel
