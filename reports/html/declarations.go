@@ -106,7 +106,7 @@ func (v viewer) answer(a v1alpha1.Answer) answerView {
 // missing: binding statements that count before the others.
 func (v viewer) answers(out *view) {
 	groups, lapsed := map[badge]int{}, 0
-	for _, w := range []v1alpha1.AnswerWord{v1alpha1.NotMet, v1alpha1.PartlyMet, v1alpha1.DeclaredNotAppli, v1alpha1.Met} {
+	for _, w := range []v1alpha1.AnswerWord{v1alpha1.NotMet, v1alpha1.PartlyMet, v1alpha1.DeclaredNotApplicable, v1alpha1.Met} {
 		groups[answerBadge(w)] = len(out.Answers)
 		out.Answers = append(out.Answers, answerGroup{Badge: answerBadge(w)})
 	}

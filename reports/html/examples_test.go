@@ -70,7 +70,7 @@ func declared(t testing.TB) example {
 		waiver("SOUVAP.7.2.2.2/container-start-60s", "2026-12-31"),
 		waiver("APP.4.4.A7/no-such-check", "2026-12-31"),
 	}
-	words := []v1alpha1.AnswerWord{v1alpha1.NotMet, v1alpha1.Met, v1alpha1.PartlyMet, v1alpha1.DeclaredNotAppli}
+	words := []v1alpha1.AnswerWord{v1alpha1.NotMet, v1alpha1.Met, v1alpha1.PartlyMet, v1alpha1.DeclaredNotApplicable}
 	n := 0
 	for _, q := range c.Requirements {
 		for _, s := range q.Statements {

@@ -142,7 +142,7 @@ func answerBadge(w v1alpha1.AnswerWord) badge {
 	switch w {
 	case v1alpha1.Met:
 		return badge{"declared", "§", v1alpha1.T("selbst erklärt: umgesetzt", "self-declared: put into practice")}
-	case v1alpha1.DeclaredNotAppli:
+	case v1alpha1.DeclaredNotApplicable:
 		return badge{"declared", "§", v1alpha1.T("selbst erklärt: nicht anwendbar", "self-declared: not applicable")}
 	case v1alpha1.PartlyMet:
 		return badge{"fail", "◐", v1alpha1.T("selbst erklärt: teilweise umgesetzt", "self-declared: partly put into practice")}

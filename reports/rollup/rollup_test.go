@@ -106,7 +106,7 @@ func TestDeclaredStatements(t *testing.T) {
 		want    v1alpha1.State
 	}{
 		{"met", nil, "-", met, v1alpha1.StateDeclared},
-		{"not applicable", nil, "-", []v1alpha1.Answer{answer(v1alpha1.DeclaredNotAppli, "2026-11-21")}, v1alpha1.StateDeclared},
+		{"not applicable", nil, "-", []v1alpha1.Answer{answer(v1alpha1.DeclaredNotApplicable, "2026-11-21")}, v1alpha1.StateDeclared},
 		{"partly met", nil, "-", []v1alpha1.Answer{answer(v1alpha1.PartlyMet, "2026-11-21")}, v1alpha1.StateOpen},
 		{"not met", nil, "-", []v1alpha1.Answer{answer(v1alpha1.NotMet, "2026-11-21")}, v1alpha1.StateOpen},
 		{"an unknown word", nil, "-", []v1alpha1.Answer{answer("yes", "2026-11-21")}, v1alpha1.StateOpen},

@@ -111,16 +111,16 @@ type AnswerWord string
 
 // What a site can declare.
 const (
-	Met              AnswerWord = "met"
-	PartlyMet        AnswerWord = "partlyMet"
-	NotMet           AnswerWord = "notMet"
-	DeclaredNotAppli AnswerWord = "notApplicable"
+	Met                   AnswerWord = "met"
+	PartlyMet             AnswerWord = "partlyMet"
+	NotMet                AnswerWord = "notMet"
+	DeclaredNotApplicable AnswerWord = "notApplicable"
 )
 
 // Counts reports whether the answer makes an open statement a declared one at
 // a time: it says that nothing is missing, and it has not expired.
 func (a Answer) Counts(at time.Time) bool {
-	return (a.Says == Met || a.Says == DeclaredNotAppli) && !a.Expires.Over(at)
+	return (a.Says == Met || a.Says == DeclaredNotApplicable) && !a.Expires.Over(at)
 }
 
 // Waiver is an accepted deviation. It never changes an outcome.

@@ -145,7 +145,7 @@ func (m *mistakes) err() error {
 
 // Validate reports whether the word is one of the four.
 func (w AnswerWord) Validate() error {
-	return known(w, []AnswerWord{Met, PartlyMet, NotMet, DeclaredNotAppli})
+	return known(w, []AnswerWord{Met, PartlyMet, NotMet, DeclaredNotApplicable})
 }
 
 // Validate reports whether the protocol is one of the three.
