@@ -124,6 +124,19 @@ func TestEachMutantHasItsFault(t *testing.T) {
 	}
 }
 
+func TestLatest(t *testing.T) {
+	for image, want := range map[string]string{
+		"registry.example:5000/a/b@sha256:00":   "registry.example:5000/a/b:latest",
+		"registry.example:5000/a/b:1@sha256:00": "registry.example:5000/a/b:latest",
+		"registry.example:5000/a/b":             "registry.example:5000/a/b:latest",
+		"registry.example/a/b:1":                "registry.example/a/b:latest",
+	} {
+		if got := latest(image); got != want {
+			t.Errorf("%s: got %s, want %s", image, got, want)
+		}
+	}
+}
+
 func TestPrivilegedIsSeenInEveryContainer(t *testing.T) {
 	yes := true
 	sc := &corev1.SecurityContext{Privileged: &yes}

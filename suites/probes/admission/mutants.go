@@ -2,6 +2,7 @@ package admission
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -308,11 +309,28 @@ func registryMutants() []mutant {
 		anyContainer(func(c corev1.Container) bool { return c.Image == foreign }))
 }
 
+// latest is the image by the tag latest in place of its digest or tag.
+func latest(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		image = image[:i]
+	}
+	return image + ":latest"
+}
+
+// pullPolicyMutants name their image by the tag latest: the policy of the IG
+// BvC is about that tag, and what is named by its digest is the same image
+// whenever it was pulled.
 func pullPolicyMutants() []mutant {
-	present := anyContainer(func(c corev1.Container) bool { return c.ImagePullPolicy != corev1.PullAlways })
+	stale := func(policy corev1.PullPolicy) func(*corev1.Container) {
+		return func(c *corev1.Container) { c.Image, c.ImagePullPolicy = latest(c.Image), policy }
+	}
+	present := anyContainer(func(c corev1.Container) bool {
+		return strings.HasSuffix(c.Image, ":latest") && c.ImagePullPolicy != corev1.PullAlways
+	})
 	return append(
-		inEach(FaultPullPolicy, "", func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullIfNotPresent }, present),
-		mutant{FaultPullPolicy, "never", func(p *corev1.Pod) { p.Spec.Containers[0].ImagePullPolicy = corev1.PullNever }, present})
+		inEach(FaultPullPolicy, "", stale(corev1.PullIfNotPresent), present),
+		mutant{FaultPullPolicy, "never", func(p *corev1.Pod) { stale(corev1.PullNever)(&p.Spec.Containers[0]) }, present})
 }
 
 func resourceMutants() []mutant {
