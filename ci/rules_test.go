@@ -55,6 +55,7 @@ var edges = []edge{
 	{"suites/probes/*", "framework/cluster", "works in the cluster through Env"},
 	{"suites/probes/*", "framework/wait", "waits through the one polling function"},
 	{"suites/probes/*", "framework/agent", "starts agents and reads their lines"},
+	{"suites/probes/*", "framework/registry", "looks which signatures an image has before it judges what became of it"},
 	{"suites/probes/*", "fixtures/pods", "puts the golden pod and its mutants into the cluster"},
 }
 
@@ -122,6 +123,7 @@ var alone = []edge{
 	{"reports/v1alpha1/schema", "", "only embeds files"},
 	{"framework/wait", "", "polls whatever it is given"},
 	{"framework/agent", "", "runs inside pods, small and by itself"},
+	{"framework/registry", "", "talks to registries and knows no cluster"},
 	{"fixtures/pods", "", "plain objects of the API"},
 	{"ci", "", "tests only"},
 	{"ci/apiserver", "", "tests only"},
