@@ -339,3 +339,18 @@ func (s Subject) String() string {
 	}
 	return fmt.Sprintf("%s has %d signatures, %d of the key", what, len(s.Signatures), verified)
 }
+
+// SignedInBothForms reports whether the image and each of its platforms has a
+// signature in the tag form and one in the bundle form, of whatever key.
+func (f Facts) SignedInBothForms() bool {
+	for _, s := range f.Subjects {
+		forms := map[Form]bool{}
+		for _, one := range s.Signatures {
+			forms[one.Form] = true
+		}
+		if !forms[TagForm] || !forms[BundleForm] {
+			return false
+		}
+	}
+	return f.Exists
+}

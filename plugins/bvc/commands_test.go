@@ -509,7 +509,7 @@ func TestHelp(t *testing.T) {
 // TestExamplesParse proves that the words of every example are ones that its
 // command takes.
 func TestExamplesParse(t *testing.T) {
-	for _, c := range append(agentCommand().Commands(), runCommand(), pluginCommand(), reportCommand(), rejudgeCommand(), catalogueCommand(), preflightCommand(), cleanupCommand(), versionCommand()) {
+	for _, c := range append(agentCommand().Commands(), runCommand(), pluginCommand(), reportCommand(), rejudgeCommand(), catalogueCommand(), preflightCommand(), mirrorCommand(), cleanupCommand(), versionCommand()) {
 		for _, example := range strings.Split(c.Example, "\n") {
 			_, rest, found := strings.Cut(example, " "+c.Name())
 			if !found {

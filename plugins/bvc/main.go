@@ -110,7 +110,7 @@ one report per site. It is neither a product nor a certificate of the BSI.
 		return usageError("%w\nSee '%s --help'", err, c.CommandPath())
 	})
 	root.AddCommand(runCommand(), pluginCommand(), agentCommand(), reportCommand(), rejudgeCommand(), catalogueCommand(),
-		preflightCommand(), cleanupCommand(), versionCommand())
+		preflightCommand(), mirrorCommand(), cleanupCommand(), versionCommand())
 	return conclude(root.ExecuteContext(ctx), stderr)
 }
 

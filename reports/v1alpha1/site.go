@@ -36,6 +36,20 @@ type SiteImages struct {
 	// Cold is an image with the same program as bvc's and a layer that no
 	// node has yet; without it the cold start is not measured.
 	Cold string `json:"cold,omitempty"`
+	// Signed, Unsigned and WrongKey are the same program in one repository
+	// that the site's rule about signatures holds for: with a signature that
+	// the rule accepts, with none, and with one of a key that nobody has any
+	// more. bvc mirror makes them. All three are given, or none.
+	Signed   string `json:"signed,omitempty"`
+	Unsigned string `json:"unsigned,omitempty"`
+	WrongKey string `json:"wrongKey,omitempty"`
+	// PullSecret names a Secret of type kubernetes.io/dockerconfigjson in the
+	// tenant namespaces, with which the three images are looked at and pulled.
+	PullSecret string `json:"pullSecret,omitempty"`
+	// PlainHTTP says that their registry has no TLS. For test registries only.
+	PlainHTTP bool `json:"plainHTTP,omitempty"`
+	// RegistryCA are certificates in PEM of the authority of their registry.
+	RegistryCA string `json:"registryCA,omitempty"`
 }
 
 // AllowedPort is one port of the platform that a tenant's pods may reach.
