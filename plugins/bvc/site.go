@@ -71,6 +71,8 @@ type siteSurvey struct {
 	Questions int `json:"questions"`
 	Answers   int `json:"answers"`
 	Waivers   int `json:"waivers"`
+	// SignatureImages says that the images for the checks on signatures are given.
+	SignatureImages bool `json:"signatureImages"`
 	// Expired and Expiring name answers and waivers, with their last day.
 	Expired  []string `json:"expired"`
 	Expiring []string `json:"expiring"`
@@ -80,7 +82,7 @@ type siteSurvey struct {
 
 func (s site) survey(file string, cat v1alpha1.Catalogue, at time.Time) siteSurvey {
 	v := siteSurvey{File: file, Name: s.Name, Organisation: s.Organisation, ProtectionNeed: s.ProtectionNeed,
-		Answers: len(s.Answers), Waivers: len(s.Waivers), Expired: []string{}, Expiring: []string{}, Unread: []string{}}
+		Answers: len(s.Answers), Waivers: len(s.Waivers), SignatureImages: s.Images.Signed != "", Expired: []string{}, Expiring: []string{}, Unread: []string{}}
 	for _, q := range cat.Requirements {
 		for _, st := range q.Statements {
 			if st.Question != nil {
@@ -118,6 +120,11 @@ func (s site) survey(file string, cat v1alpha1.Catalogue, at time.Time) siteSurv
 func (v siteSurvey) print(w io.Writer) {
 	fmt.Fprintf(w, "site  %s: %s (%s), protection need %s\n", v.File, v.Name, v.Organisation, v.ProtectionNeed)
 	fmt.Fprintf(w, "      %d of %d questions answered, %d waivers\n", v.Answers, v.Questions, v.Waivers)
+	if v.SignatureImages {
+		fmt.Fprintln(w, "      images for the checks on signatures are given")
+	} else {
+		fmt.Fprintln(w, "      no images for the checks on signatures, which will be inconclusive: bvc mirror makes them")
+	}
 	for _, l := range []struct {
 		title string
 		names []string

@@ -260,10 +260,14 @@ func TestSite(t *testing.T) {
 		TypeMeta: v1alpha1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.KindSite},
 		Name:     "Cluster Nord 1", Organisation: "Rechenzentrum Beispielland", Contact: "Betrieb Plattform, plattform@rz.example.org",
 		ProtectionNeed: v1alpha1.NeedNormal,
-		Images:         v1alpha1.SiteImages{Cold: "registry.example.org/bvc/cold" + digest},
-		Registries:     []string{"registry.example.org/verwaltung", "localhost:5000"},
-		AllowedPorts:   []v1alpha1.AllowedPort{{Port: 6443, Protocol: v1alpha1.TCP, Reason: "Operatoren der Fachverfahren"}},
-		Hooks:          []v1alpha1.Hook{{Name: v1alpha1.HookFindLog, Image: "registry.example.org/hooks/find-log:1.2" + digest, Arguments: []string{"--since", "10m"}, TimeoutSeconds: 120}},
+		Images: v1alpha1.SiteImages{Cold: "registry.example.org/bvc/cold" + digest,
+			Signed:     "registry.example.org/verwaltung/bvc" + digest,
+			Unsigned:   "registry.example.org/verwaltung/bvc@sha256:19581e27de7ced00ff1ce50b2047e7a567c76b1cbaebabe5ef03f7c3017bb5b7",
+			WrongKey:   "registry.example.org/verwaltung/bvc@sha256:2c624232cdd221771294dfbb310aca000a0df6ac8b66b696d90ef06fdefb64a3",
+			PullSecret: "registry"},
+		Registries:   []string{"registry.example.org/verwaltung", "localhost:5000"},
+		AllowedPorts: []v1alpha1.AllowedPort{{Port: 6443, Protocol: v1alpha1.TCP, Reason: "Operatoren der Fachverfahren"}},
+		Hooks:        []v1alpha1.Hook{{Name: v1alpha1.HookFindLog, Image: "registry.example.org/hooks/find-log:1.2" + digest, Arguments: []string{"--since", "10m"}, TimeoutSeconds: 120}},
 		Answers: []v1alpha1.Answer{{Statement: "APP.4.4.A1-UA.1", Says: v1alpha1.Met, Evidence: "Trennungskonzept 3.1, Abschnitt 4", Role: "Leitung Plattform",
 			Date: "2026-10-01", Expires: "2027-09-30"}},
 		Waivers: []v1alpha1.Waiver{{Check: "APP.4.4.A7/network-policy-enforced", Scope: "Worker 2", Reason: "Austausch des CNI bis Jahresende", Owner: "Betrieb Netz",
@@ -281,6 +285,8 @@ func TestSiteNamesEveryMistakeAtOnce(t *testing.T) {
 		"- {statement: APP.4.4.A1-UA.11, says: met, evidence: x, role: y, date: 2026-10-01, expires: 2027-10-01}\n" +
 		"- {statement: APP.4.4.A1-UA.2, says: notMet, text: '', evidence: x, role: y, date: 2026-10-01, expires: 2026-10-01}\n" +
 		"- {statement: APP.4.4.A1-UA.2, says: met, evidence: somewhere in a cupboard, role: y, date: 2026-02-30}\n"
+	image := func(digit string) string { return "registry.example.org:5000/bvc@sha256:" + strings.Repeat(digit, 64) }
+	three := "images:\n  signed: " + strings.Replace(image("1"), "@", ":1.0@", 1) + "\n  unsigned: " + image("2") + "\n  wrongKey: " + image("3") + "\n"
 	for _, c := range []struct {
 		name, data string
 		want       []string
@@ -310,6 +316,20 @@ func TestSiteNamesEveryMistakeAtOnce(t *testing.T) {
 		{"turned text", strings.Replace(body, "name: a", `name: "a\u202eb"`, 1), []string{"name: has line breaks, control characters or characters that turn"}},
 		{"URL for an image", body + "images: {cold: 'https://registry.example.org/a'}\n", []string{"images.cold: \"https://registry.example.org/a\" is not an image reference"}},
 		{"image by tag", body + "images: {cold: 'registry.example.org/a:1'}\n", []string{"images.cold: \"registry.example.org/a:1\" is not an image reference by digest"}},
+		{"one image of three", body + "images:\n  signed: " + image("1") + "\n", []string{
+			"s.yaml:7:3: images.unsigned: is missing; signed, unsigned and wrongKey are given together", "images.wrongKey: is missing"}},
+		{"images in two repositories", body + "images:\n  signed: " + image("1") + "\n  unsigned: " + strings.Replace(image("2"), "/bvc@", "/cvb@", 1) + "\n  wrongKey: " + image("3") + "\n", []string{
+			"s.yaml:8:13: images.unsigned: is in another repository than images.signed"}},
+		{"a tag makes no other repository", body + three + "  plainHTTP: 7\n", []string{"s.yaml:10:14: images.plainHTTP: is a number; true or false is wanted"}},
+		{"the same image", body + "images:\n  signed: " + image("1") + "\n  unsigned: " + image("1") + "\n  wrongKey: " + image("3") + "\n", []string{
+			"s.yaml:8:13: images.unsigned: is the same image as another"}},
+		{"what is for images without them", body + "images: {pullSecret: a, plainHTTP: true, registryCA: x}\n", []string{
+			"s.yaml:6:22: images.pullSecret: is for the images signed, unsigned and wrongKey, which are missing", "s.yaml:6:36: images.plainHTTP: is for", "s.yaml:6:54: images.registryCA: is for"}},
+		{"no Secret", body + three + "  pullSecret: a/b\n", []string{`s.yaml:10:15: images.pullSecret: "a/b" is no name of a Secret`}},
+		{"no certificate", body + three + "  registryCA: /etc/ca.pem\n", []string{"s.yaml:10:15: images.registryCA: is not PEM"}},
+		{"a key as a certificate", body + three + "  registryCA: |\n    -----BEGIN PRIVATE KEY-----\n    AAAA\n    -----END PRIVATE KEY-----\n", []string{`s.yaml:10:15: images.registryCA: holds a "PRIVATE KEY"; only certificates`}},
+		{"a broken certificate", body + three + "  registryCA: |\n    -----BEGIN CERTIFICATE-----\n    AAAA\n    -----END CERTIFICATE-----\n", []string{"s.yaml:10:15: images.registryCA: holds a certificate that can not be read"}},
+		{"a long certificate", body + three + "  registryCA: " + strings.Repeat("a", 33<<10) + "\n", []string{"images.registryCA: has 33792 bytes, at most 32768"}},
 		{"registry with a scheme", body + "registries: [registry.example.org, 'https://registry.example.org']\n", []string{`s.yaml:6:36: registries[1]: "https://registry.example.org" is no registry`}},
 		{"ports", body + "allowedPorts:\n- {port: 70000, protocol: tcp, reason: x}\n- {port: 53, protocol: UDP, reason: ''}\n- {port: 53, protocol: UDP, reason: x}\n", []string{
 			"s.yaml:7:10: allowedPorts[0].port: is 70000; write a number from 1 to 65535",

@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"regexp"
@@ -165,9 +168,7 @@ func (s Site) Validate() error {
 	m.line("organisation", s.Organisation, 200, true)
 	m.line("contact", s.Contact, 200, false)
 	m.word("protectionNeed", s.ProtectionNeed.Validate())
-	if s.Images.Cold != "" {
-		m.image("images.cold", s.Images.Cold)
-	}
+	m.images(s.Images)
 	for i, r := range s.Registries {
 		if !registryFormat.MatchString(r) {
 			m.add(fmt.Sprintf("registries[%d]", i), "%s is no registry; write its host, with port and path where it has them and without a scheme, such as registry.example.org/verwaltung", quoted(r))
@@ -194,6 +195,89 @@ func (s Site) Validate() error {
 	}
 	m.declarations(s.Answers, s.Waivers)
 	return m.err()
+}
+
+// maxRegistryCA bounds the certificates of a registry's authority, in bytes.
+const maxRegistryCA = 32 << 10
+
+func (m *mistakes) images(i SiteImages) {
+	if i.Cold != "" {
+		m.image("images.cold", i.Cold)
+	}
+	three := []struct{ path, reference string }{{"images.signed", i.Signed}, {"images.unsigned", i.Unsigned}, {"images.wrongKey", i.WrongKey}}
+	given := false
+	for _, one := range three {
+		given = given || one.reference != ""
+	}
+	if !given {
+		for _, one := range []struct {
+			path  string
+			there bool
+		}{{"images.pullSecret", i.PullSecret != ""}, {"images.plainHTTP", i.PlainHTTP}, {"images.registryCA", i.RegistryCA != ""}} {
+			if one.there {
+				m.add(one.path, "is for the images signed, unsigned and wrongKey, which are missing; bvc mirror makes them")
+			}
+		}
+		return
+	}
+	digests := map[string]bool{}
+	for _, one := range three {
+		if one.reference == "" {
+			m.add(one.path, "is missing; signed, unsigned and wrongKey are given together, and bvc mirror makes them")
+			continue
+		}
+		m.image(one.path, one.reference)
+		_, digest, _ := strings.Cut(one.reference, "@")
+		if digests[digest] {
+			m.add(one.path, "is the same image as another of signed, unsigned and wrongKey; the signature belongs to the digest")
+		}
+		digests[digest] = true
+		// Another repository could be out of the rule's scope, and then nothing would follow from it.
+		if i.Signed != "" && repositoryOf(one.reference) != repositoryOf(i.Signed) {
+			m.add(one.path, "is in another repository than images.signed; only the signature may differ")
+		}
+	}
+	if i.PullSecret != "" && (len(i.PullSecret) > 253 || !objectNameFormat.MatchString(i.PullSecret)) {
+		m.add("images.pullSecret", "%s is no name of a Secret", quoted(i.PullSecret))
+	}
+	if i.RegistryCA != "" {
+		m.word("images.registryCA", certificates(i.RegistryCA))
+		if i.PlainHTTP {
+			m.add("images.registryCA", "and plainHTTP can not both be given")
+		}
+	}
+}
+
+// repositoryOf is a reference without tag and digest.
+func repositoryOf(reference string) string {
+	reference, _, _ = strings.Cut(reference, "@")
+	if i := strings.LastIndex(reference, ":"); i > strings.LastIndex(reference, "/") {
+		reference = reference[:i]
+	}
+	return reference
+}
+
+// certificates wants nothing but certificates in PEM.
+func certificates(text string) error {
+	if len(text) > maxRegistryCA {
+		return fmt.Errorf("has %d bytes, at most %d are allowed", len(text), maxRegistryCA)
+	}
+	rest := []byte(text)
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return fmt.Errorf("is not PEM that begins with -----BEGIN CERTIFICATE-----")
+		}
+		if block.Type != "CERTIFICATE" {
+			return fmt.Errorf("holds a %s; only certificates belong here", quoted(block.Type))
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("holds a certificate that can not be read")
+		}
+		if len(bytes.TrimSpace(rest)) == 0 {
+			return nil
+		}
+	}
 }
 
 // declarations looks at what a site file and a report hold alike.
@@ -229,8 +313,9 @@ func (m *mistakes) declarations(answers []Answer, waivers []Waiver) {
 }
 
 var (
-	imageFormat    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
-	registryFormat = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*$`)
+	imageFormat      = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
+	objectNameFormat = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+	registryFormat   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*$`)
 )
 
 func (m *mistakes) image(path, reference string) {
