@@ -129,12 +129,15 @@ func classify(err error) Cause {
 	case errors.As(err, &noName):
 		return DNS
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert),
-		errors.Is(err, http.ErrSchemeMismatch), errors.Is(err, errPlain):
+		errors.Is(err, http.ErrSchemeMismatch):
 		return TLS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return Timeout
 	case errors.As(err, &operation), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Unreachable
+	case errors.Is(err, errPlain):
+		// Last, as for a local name the library tries both: what TLS met counts.
+		return TLS
 	}
 	return Unexpected
 }

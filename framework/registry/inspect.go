@@ -139,7 +139,8 @@ func (c *Client) inspect(ctx context.Context, ref name.Digest, key *PublicKey) (
 	}
 	facts := Facts{Exists: true, KeyGiven: key != nil}
 	subjects := []Subject{{Digest: digest.String()}}
-	if index, err := parseIndex(top.body, maxPlatforms); types.MediaType(top.mediaType).IsIndex() {
+	if isIndex(*top) {
+		index, err := parseIndex(top.body, maxPlatforms)
 		if err != nil {
 			return Facts{}, err
 		}
@@ -157,6 +158,13 @@ func (c *Client) inspect(ctx context.Context, ref name.Digest, key *PublicKey) (
 		facts.Subjects = append(facts.Subjects, one)
 	}
 	return facts, nil
+}
+
+// isIndex reports whether the answer or the manifest itself says so: what a
+// runtime takes for an index has platforms with signatures of their own.
+func isIndex(a answer) bool {
+	m, err := parseManifest(a.body)
+	return types.MediaType(a.mediaType).IsIndex() || err == nil && m.MediaType.IsIndex()
 }
 
 // subject fills in what the registry has for one digest.
