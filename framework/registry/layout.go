@@ -126,7 +126,7 @@ func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, wrong("%s: %w", named, err)
+			return nil, wrong("image %s, %w", named, err)
 		}
 		var one *Artifact
 		source := d.Annotations[annotationSource]
@@ -145,7 +145,7 @@ func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 			}
 		}
 		if err != nil {
-			return nil, wrong("%s: %w", named, err)
+			return nil, wrong("image %s, %w", named, err)
 		}
 		all = append(all, Named{named, one})
 	}

@@ -408,6 +408,14 @@ func short(a *registry.Artifact) string { return a.Digest.Hex[:12] }
 func (m *mirroring) push(ctx context.Context, images []registry.Named) (mirrored, error) {
 	result := mirrored{ToSign: []string{}}
 	var base *registry.Artifact
+	for _, one := range images {
+		if one.Name == bvcRepository && base == nil {
+			base = one.Artifact
+		}
+	}
+	if base == nil && m.twins {
+		return result, usageError("there is no image of bvc to make twins of: name it with --image, or leave out --twins")
+	}
 	var checks []expectation
 	for _, one := range images {
 		repository := m.to + "/" + one.Name
@@ -427,9 +435,6 @@ func (m *mirroring) push(ctx context.Context, images []registry.Named) (mirrored
 			result.ToSign = append(result.ToSign, known)
 		}
 		result.Copied = append(result.Copied, entry)
-		if one.Name == bvcRepository && base == nil {
-			base = one.Artifact
-		}
 	}
 	if base != nil && (m.key != nil || m.twins) {
 		made, err := m.makeTwins(ctx, base)
@@ -441,8 +446,6 @@ func (m *mirroring) push(ctx context.Context, images []registry.Named) (mirrored
 			PlainHTTP: m.plainHTTP, RegistryCA: string(m.ca)}
 		here := m.to + "/" + bvcRepository + "@"
 		checks = append(checks, expectation{role: "unsigned", reference: here + made.unsigned}, expectation{role: "wrongKey", reference: here + made.wrongKey})
-	} else if m.twins {
-		return result, usageError("no twins were made: they are twins of bvc's image, which is not among the images; name it with --image")
 	}
 	return result, m.selfCheck(ctx, checks)
 }
