@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -80,8 +81,10 @@ func (c *Client) writeTagForm(ctx context.Context, to name.Repository, as string
 	if err != nil {
 		return err
 	}
-	if there != nil && there.image != nil {
-		base = there.image
+	if there != nil {
+		if base = there.image; base == nil {
+			return fmt.Errorf("the tag %s holds an index, which is no signature; remove it", tag)
+		}
 	}
 	image, err := mutate.Append(base, mutate.Addendum{
 		Layer:       static.NewLayer(data, payloadType),
