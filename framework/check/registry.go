@@ -26,13 +26,15 @@ type entry struct {
 // Default is the one registry that suites fill at start.
 var Default Registry
 
-// Register puts a check into the Default registry. It is meant for
-// `var _ = check.Register(...)` and never fails by itself: Validate reports
+// Register puts checks into the Default registry and returns them. It is meant
+// for `var _ = check.Register(...)` and never fails by itself: Validate reports
 // all mistakes at once.
-func Register(c *Check) *Check {
+func Register(checks ...*Check) []*Check {
 	_, file, line, _ := runtime.Caller(1)
-	Default.add(c, fmt.Sprintf("%s:%d", file, line))
-	return c
+	for _, c := range checks {
+		Default.add(c, fmt.Sprintf("%s:%d", file, line))
+	}
+	return checks
 }
 
 // Add puts a check into r.

@@ -25,6 +25,10 @@ const (
 	TenantNamespaces Scope = "tenant namespaces"
 )
 
+// BeyondEditRole is the Role of rbac.yaml with what the tenant may do beyond
+// the role edit (Right.BeyondEdit).
+const BeyondEditRole = "bvc-tenant-beyond-edit"
+
 // Right is one thing that a probe must be allowed to do. From the rights of
 // all probes comes rbac.yaml, the preflight, and the list of effective rights
 // in the report.
@@ -42,6 +46,9 @@ type Right struct {
 	// NonResource is a path such as /metrics; then Group, Resource, Name and
 	// Scope are empty.
 	NonResource string
+	// BeyondEdit marks a right of the tenant that Kubernetes' role edit does
+	// not hold: rbac.yaml grants it by a Role of its own.
+	BeyondEdit bool
 }
 
 // String is the right as reports and messages show it.
@@ -65,6 +72,9 @@ func (r Right) String() string {
 		b.WriteString(" in tenant namespaces")
 	default:
 		fmt.Fprintf(&b, " in namespace %s", string(r.Scope))
+	}
+	if r.BeyondEdit {
+		fmt.Fprintf(&b, " (not in the role edit; Role %s)", BeyondEditRole)
 	}
 	return b.String()
 }

@@ -119,7 +119,7 @@ func removeFrom(ctx context.Context, client dynamic.ResourceInterface, selector 
 			if err != nil || len(found.Items) == 0 {
 				return found, err
 			}
-			return found, client.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, selected)
+			return found, client.DeleteCollection(ctx, atOnce(), selected)
 		},
 		func(l *unstructured.UnstructuredList) (bool, string) {
 			return len(l.Items) == 0, fmt.Sprintf("%d still there", len(l.Items))

@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 )
@@ -14,15 +16,39 @@ import (
 // Resources that probes make in tenant namespaces. Cleanup looks through all
 // of them, whatever a run registered: a killed run registered nothing.
 var (
+	Deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	StatefulSets    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
+	DaemonSets      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
+	Jobs            = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
+	CronJobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "cronjobs"}
 	Pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	Secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
 )
 
 // Resources lists the resources that probes may make, in the order in which
-// they are removed: what runs first.
+// they are removed: what makes others first, then what runs.
 func Resources() []schema.GroupVersionResource {
-	return []schema.GroupVersionResource{Pods, NetworkPolicies, Secrets}
+	return []schema.GroupVersionResource{CronJobs, Jobs, Deployments, StatefulSets, DaemonSets, Pods, NetworkPolicies, Secrets}
+}
+
+// CreateWorkload creates an object that makes pods, as tenant, and registers
+// its removal and that of what it makes. Its templates need Labels as well.
+func (e *Env) CreateWorkload(ctx context.Context, resource schema.GroupVersionResource, object metav1.Object) error {
+	object.SetLabels(e.Labels(object.GetLabels()))
+	made := []schema.GroupVersionResource{resource, Pods}
+	if resource == CronJobs {
+		made = append(made, Jobs)
+	}
+	for _, r := range made {
+		e.owned.add(r, object.GetNamespace())
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return fmt.Errorf("write the %s %s: %w", resource.Resource, object.GetName(), err)
+	}
+	_, err = e.tenantDynamic.Resource(resource).Namespace(object.GetNamespace()).Create(ctx, &unstructured.Unstructured{Object: fields}, metav1.CreateOptions{})
+	return err
 }
 
 // CreatePod creates the pod as tenant. Its removal is registered before the
@@ -61,13 +87,19 @@ func (e *Env) DeletePod(ctx context.Context, pod *corev1.Pod) error {
 // tenant namespaces and does not wait.
 func (e *Env) DeleteAll(ctx context.Context, resource schema.GroupVersionResource) error {
 	for _, ns := range e.Namespaces {
-		err := e.tenantDynamic.Resource(resource).Namespace(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)},
+		err := e.tenantDynamic.Resource(resource).Namespace(ns).DeleteCollection(ctx, atOnce(),
 			metav1.ListOptions{LabelSelector: LabelRun + "=" + e.RunID + "," + LabelProbe + "=" + e.probe})
 		if err != nil {
 			return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
 		}
 	}
 	return nil
+}
+
+// atOnce deletes without grace, and with what the object made.
+func atOnce() metav1.DeleteOptions {
+	background := metav1.DeletePropagationBackground
+	return metav1.DeleteOptions{GracePeriodSeconds: new(int64), PropagationPolicy: &background}
 }
 
 func (e *Env) adopt(resource schema.GroupVersionResource, meta *metav1.ObjectMeta) {

@@ -61,7 +61,7 @@ func renderRBAC(rights []check.Right) ([]byte, error) {
 		objects = append(objects, account(ns, cluster.PodServiceAccount))
 	}
 	objects = append(objects, aggregatorRights()...)
-	objects = append(objects, tenantRights()...)
+	objects = append(objects, tenantRights(rights)...)
 	objects = append(objects, runnerRights(rights)...)
 	objects = append(objects, allowSonobuoy())
 
@@ -125,11 +125,23 @@ func aggregatorRights() []any {
 	}
 }
 
-// tenantRights make the tenant what a customer of the platform is.
-func tenantRights() []any {
+// tenantRights make the tenant what a customer of the platform is, and give it
+// what a probe needs beyond that by a Role that says so.
+func tenantRights(rights []check.Right) []any {
+	var beyond []rbacv1.PolicyRule
+	for _, r := range rights {
+		if r.As == check.Tenant && r.BeyondEdit {
+			beyond = append(beyond, ruleOf(r))
+		}
+	}
+	beyond = merged(beyond)
 	var out []any
 	for _, ns := range cluster.TenantNamespaces() {
 		out = append(out, binding(ns, "bvc-tenant", "ClusterRole", "edit", cluster.TenantNamespaces()[0], cluster.TenantServiceAccount))
+		if len(beyond) > 0 {
+			out = append(out, role(ns, check.BeyondEditRole, beyond),
+				binding(ns, check.BeyondEditRole, "Role", check.BeyondEditRole, cluster.TenantNamespaces()[0], cluster.TenantServiceAccount))
+		}
 	}
 	return out
 }

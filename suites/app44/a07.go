@@ -27,7 +27,13 @@ var _ = check.Register(check.Of(check.Meta{
 	},
 }, reachability.Probe, judgePolicyEnforced))
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultHostPorts,
+	With:  v1alpha1.T("mit einem hostPort", "with a hostPort"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu hostPort durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on hostPort in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "APP.4.4.A7/host-ports-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Pods mit hostPort nicht an",
@@ -38,13 +44,7 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SOUVAP.7.3.3.10-UA.1", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"101 (hostPort)"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultHostPorts,
-	With:  v1alpha1.T("mit einem hostPort", "with a hostPort"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu hostPort durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on hostPort in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)
 
 // minAttempts is how many attempts say something, blocked or echoed.
 const minAttempts = 5

@@ -6,7 +6,13 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultPullPolicy,
+	With:  v1alpha1.T("mit dem Tag latest und einer anderen imagePullPolicy als Always", "with the tag latest and another imagePullPolicy than Always"),
+	Remedy: v1alpha1.T(
+		"Das Admission-Plugin AlwaysPullImages in den API-Servern einschalten oder in der Policy-Engine imagepullpolicy-always durchsetzend schalten.",
+		"Turn on the admission plugin AlwaysPullImages in the API servers, or switch imagepullpolicy-always in the policy engine to enforcing."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A14/image-pull-always",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container mit dem Tag latest, die ihr Image nicht bei jedem Start prüfen, nicht an",
@@ -16,10 +22,4 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A14-UA.1", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"imagepullpolicy-always"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultPullPolicy,
-	With:  v1alpha1.T("mit dem Tag latest und einer anderen imagePullPolicy als Always", "with the tag latest and another imagePullPolicy than Always"),
-	Remedy: v1alpha1.T(
-		"Das Admission-Plugin AlwaysPullImages in den API-Servern einschalten oder in der Policy-Engine imagepullpolicy-always durchsetzend schalten.",
-		"Turn on the admission plugin AlwaysPullImages in the API servers, or switch imagepullpolicy-always in the policy engine to enforcing."),
-}.Judge))
+})...)

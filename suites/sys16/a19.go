@@ -6,7 +6,13 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultHostPath,
+	With:  v1alpha1.T("mit einem hostPath-Volume", "with a hostPath volume"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu hostPath durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on hostPath in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A19/host-path-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Pods mit hostPath-Volumes nicht an",
@@ -17,10 +23,4 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SOUVAP.7.3.3.10-UA.1", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"009 (hostPath)"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultHostPath,
-	With:  v1alpha1.T("mit einem hostPath-Volume", "with a hostPath volume"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu hostPath durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on hostPath in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)

@@ -6,7 +6,13 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultProcMount,
+	With:  v1alpha1.T("mit procMount=Unmasked", "with procMount=Unmasked"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine require-default-proc-mount durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch require-default-proc-mount in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A21/unmasked-proc-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container mit unmaskiertem /proc nicht an",
@@ -16,15 +22,15 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A21-UA.3", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"027 require-default-proc-mount"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultProcMount,
-	With:  v1alpha1.T("mit procMount=Unmasked", "with procMount=Unmasked"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine require-default-proc-mount durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch require-default-proc-mount in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultSeccomp,
+	With:  v1alpha1.T("mit seccompProfile=Unconfined", "with seccompProfile=Unconfined"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu seccomp durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on seccomp in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A21/seccomp-unconfined-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container ohne seccomp-Filter nicht an",
@@ -34,15 +40,15 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A21-UA.3", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"027 (seccomp)"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultSeccomp,
-	With:  v1alpha1.T("mit seccompProfile=Unconfined", "with seccompProfile=Unconfined"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine die Regel zu seccomp durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch the rule on seccomp in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultAppArmor,
+	With:  v1alpha1.T("mit appArmorProfile=Unconfined", "with appArmorProfile=Unconfined"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine restrict-apparmor durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch restrict-apparmor in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A21/apparmor-unconfined-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container, die AppArmor abschalten, nicht an",
@@ -52,15 +58,15 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A21-UA.2", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"026 restrict-apparmor"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultAppArmor,
-	With:  v1alpha1.T("mit appArmorProfile=Unconfined", "with appArmorProfile=Unconfined"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine restrict-apparmor durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch restrict-apparmor in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultSELinux,
+	With:  v1alpha1.T("mit dem SELinux-Typ spc_t", "with the SELinux type spc_t"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine disallow-selinux-options durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch disallow-selinux-options in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A21/selinux-options-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container mit eigenen SELinux-Angaben nicht an",
@@ -70,15 +76,15 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A21-UA.2", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"126 disallow-selinux-options"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultSELinux,
-	With:  v1alpha1.T("mit dem SELinux-Typ spc_t", "with the SELinux type spc_t"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine disallow-selinux-options durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch disallow-selinux-options in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultSysctls,
+	With:  v1alpha1.T("mit dem Sysctl kernel.msgmax", "with the sysctl kernel.msgmax"),
+	Remedy: v1alpha1.T(
+		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine restrict-sysctls durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
+		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch restrict-sysctls in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A21/unsafe-sysctls-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Pods mit unsicheren Sysctls nicht an",
@@ -88,10 +94,4 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A21-UA.1", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"027 restrict-sysctls"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultSysctls,
-	With:  v1alpha1.T("mit dem Sysctl kernel.msgmax", "with the sysctl kernel.msgmax"),
-	Remedy: v1alpha1.T(
-		"Für die Namensräume der Mandanten Pod Security durchsetzen (Label pod-security.kubernetes.io/enforce mit „baseline“ oder „restricted“, besser als Vorgabe in der AdmissionConfiguration der API-Server) oder in der Policy-Engine restrict-sysctls durchsetzend schalten (nicht nur „Audit“ oder „warn“).",
-		"Enforce Pod Security for the tenants' namespaces (label pod-security.kubernetes.io/enforce with \"baseline\" or \"restricted\", better as the default in the API servers' AdmissionConfiguration), or switch restrict-sysctls in the policy engine to enforcing (not merely \"Audit\" or \"warn\")."),
-}.Judge))
+})...)

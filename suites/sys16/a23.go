@@ -6,7 +6,13 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
 
-var _ = check.Register(check.Of(check.Meta{
+var _ = check.Register(admission.Rule{
+	Fault: admission.FaultWritableRoot,
+	With:  v1alpha1.T("ohne readOnlyRootFilesystem=true", "without readOnlyRootFilesystem=true"),
+	Remedy: v1alpha1.T(
+		"Pod Security kennt diese Regel nicht: In der Policy-Engine oder als ValidatingAdmissionPolicy require-ro-rootfs durchsetzend schalten (nicht nur „Audit“ oder „warn“), für alle Arten von Containern.",
+		"Pod Security does not know this rule: switch require-ro-rootfs to enforcing (not merely \"Audit\" or \"warn\") in the policy engine or as a ValidatingAdmissionPolicy, for every kind of container."),
+}.Checks(check.Meta{
 	ID: "SYS.1.6.A23/writable-root-filesystem-rejected",
 	Title: v1alpha1.T(
 		"Der Cluster nimmt Container mit beschreibbarem Wurzeldateisystem nicht an",
@@ -17,10 +23,4 @@ var _ = check.Register(check.Of(check.Meta{
 		{Statement: "SYS.1.6.A23-UA.2", Decides: v1alpha1.Part},
 	},
 	Policies: []string{"012 require-ro-rootfs"},
-}, admission.Probe, admission.Rule{
-	Fault: admission.FaultWritableRoot,
-	With:  v1alpha1.T("ohne readOnlyRootFilesystem=true", "without readOnlyRootFilesystem=true"),
-	Remedy: v1alpha1.T(
-		"Pod Security kennt diese Regel nicht: In der Policy-Engine oder als ValidatingAdmissionPolicy require-ro-rootfs durchsetzend schalten (nicht nur „Audit“ oder „warn“), für alle Arten von Containern.",
-		"Pod Security does not know this rule: switch require-ro-rootfs to enforcing (not merely \"Audit\" or \"warn\") in the policy engine or as a ValidatingAdmissionPolicy, for every kind of container."),
-}.Judge))
+})...)

@@ -16,9 +16,7 @@ import (
 	"fmt"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
@@ -61,7 +59,7 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 
 func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observation, error) {
 	o := Observation{Rounds: []Round{}}
-	allowed, err := mayCreatePods(ctx, env)
+	allowed, err := may(ctx, env, "create", "", "pods", "")
 	if err != nil {
 		return o, &check.Stopped{Phase: "ask whether the tenant may create pods", Err: err}
 	}
@@ -98,18 +96,6 @@ func (a Attempt) trouble() error {
 	return fmt.Errorf("%s, HTTP status %d", a.Cause, a.HTTPStatus)
 }
 
-func mayCreatePods(ctx context.Context, env *cluster.Env) (bool, error) {
-	review, err := env.Tenant.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: env.Namespaces[0], Verb: "create", Resource: "pods",
-		}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return false, Classify(err).trouble()
-	}
-	return review.Status.Allowed, nil
-}
-
 func round(ctx context.Context, env *cluster.Env, start time.Time) Round {
 	r := Round{Mutants: []Mutant{}}
 	r.Before = tryGolden(ctx, env, golden(env, "bvc-golden-"))
@@ -138,12 +124,14 @@ func (r Round) lastTry() time.Duration {
 	return time.Duration(last * float64(time.Second))
 }
 
-func golden(env *cluster.Env, name string) *corev1.Pod {
-	return pods.Golden(pods.Options{
+func goldenOptions(env *cluster.Env, name string) pods.Options {
+	return pods.Options{
 		GenerateName: name, Namespace: env.Namespaces[0], Image: env.Image, Args: []string{"serve"},
 		Gated: true, Init: true, ServiceAccount: env.PodAccount(env.Namespaces[0]),
-	})
+	}
 }
+
+func golden(env *cluster.Env, name string) *corev1.Pod { return pods.Golden(goldenOptions(env, name)) }
 
 func tryGolden(ctx context.Context, env *cluster.Env, pod *corev1.Pod) Golden {
 	sent := pod.DeepCopy()

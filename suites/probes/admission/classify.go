@@ -31,6 +31,7 @@ func anyStatus() []message {
 func forbidden() []message {
 	return []message{
 		{"cannot create resource", Infrastructure, CauseRBAC},
+		{"cannot patch resource", Infrastructure, CauseRBAC},
 		{"error looking up service account", Infrastructure, CauseServiceAccount},
 		{"because it is being terminated", Infrastructure, CauseNamespace},
 		{"not yet ready to handle request", Infrastructure, CauseNotReady},
@@ -88,8 +89,8 @@ func classifyStatus(s metav1.Status) (Class, Cause) {
 		}
 	case code == http.StatusUnprocessableEntity:
 		// A ValidatingAdmissionPolicy answers 422 too, but names the resource
-		// ("pods") where API validation names the kind, and no field.
-		if s.Details != nil && s.Details.Kind == "Pod" && namesField(s.Details.Causes) {
+		// ("pods") where API validation names the kind ("Pod"), and no field.
+		if s.Details != nil && namesKind(s.Details.Kind) && namesField(s.Details.Causes) {
 			return APIValidation, CauseInvalidField
 		}
 	case code == http.StatusNotFound:
@@ -101,6 +102,34 @@ func classifyStatus(s metav1.Status) (Class, Cause) {
 		return Infrastructure, CauseUnexpected
 	}
 	return Policy, CauseNone
+}
+
+// ClassifyMessage says what the text means with which a controller reports that
+// it could not create a pod (event FailedCreate). There is no status code, so
+// only forms that Kubernetes gives a refusal make one; everything else is
+// trouble.
+func ClassifyMessage(text string) Attempt {
+	a := Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected}
+	by := refuser(text)
+	if m, ok := match(anyStatus(), text); ok {
+		a.Class, a.Cause = m.class, m.cause
+		return a
+	}
+	refused := by != ByOther || strings.Contains(text, " is forbidden: ")
+	if by != ByWebhook {
+		// A webhook's own words come after its name; the forms are the API server's.
+		if m, ok := match(forbidden(), text); ok {
+			a.Class, a.Cause = m.class, m.cause
+			return a
+		}
+	}
+	switch {
+	case refused:
+		a.Class, a.By, a.Cause = Policy, by, CauseNone
+	case strings.Contains(text, " is invalid: "):
+		a.Class, a.Cause = APIValidation, CauseInvalidField
+	}
+	return a
 }
 
 func match(messages []message, text string) (message, bool) {
@@ -139,6 +168,9 @@ func namespaceTerminating(s metav1.Status) bool {
 	}
 	return false
 }
+
+// namesKind tells a kind ("Deployment") from a resource ("deployments").
+func namesKind(s string) bool { return s != "" && s[0] >= 'A' && s[0] <= 'Z' }
 
 func namesField(causes []metav1.StatusCause) bool {
 	for _, c := range causes {

@@ -41,9 +41,7 @@ func (r Rule) Judge(o Observation) check.Verdict {
 			"The tenant may not create pods in the namespace used, so refusals would say nothing about rules on pods. Give the tenant's ServiceAccount the role \"edit\" (rbac.yaml).")
 		return v
 	case r.Fault == FaultServiceAccount && !o.OwnServiceAccount:
-		v.Reason = v1alpha1.T(
-			"Im Namensraum gibt es keinen ServiceAccount, unter dem ein Pod ohne Mangel laufen könnte. Den ServiceAccount „bvc-pods“ anlegen (rbac.yaml) und den Lauf wiederholen.",
-			"The namespace has no ServiceAccount under which a pod without fault could run. Make the ServiceAccount \"bvc-pods\" (rbac.yaml) and repeat the run.")
+		v.Reason = noOwnServiceAccount()
 		return v
 	case len(tries) == 0:
 		v.Reason = v1alpha1.T(
@@ -213,13 +211,23 @@ func (r Rule) controls(o Observation, variants []string) []v1alpha1.Control {
 			fmt.Sprintf("at least %d tries over %.1f s", least, span)),
 	}}
 	if r.Fault == FaultServiceAccount {
-		all = append(all, v1alpha1.Control{
-			Name:   v1alpha1.T("Der Pod ohne Mangel hat einen eigenen ServiceAccount", "The pod without fault has a ServiceAccount of its own"),
-			Held:   o.OwnServiceAccount,
-			Detail: yesNo(o.OwnServiceAccount),
-		})
+		all = append(all, r.ownAccountControl(o.OwnServiceAccount))
 	}
 	return all
+}
+
+func (r Rule) ownAccountControl(own bool) v1alpha1.Control {
+	return v1alpha1.Control{
+		Name:   v1alpha1.T("Der Pod ohne Mangel hat einen eigenen ServiceAccount", "The pod without fault has a ServiceAccount of its own"),
+		Held:   own,
+		Detail: yesNo(own),
+	}
+}
+
+func noOwnServiceAccount() v1alpha1.Text {
+	return v1alpha1.T(
+		"Im Namensraum gibt es keinen ServiceAccount, unter dem ein Pod ohne Mangel laufen könnte. Den ServiceAccount „bvc-pods“ anlegen (rbac.yaml) und den Lauf wiederholen.",
+		"The namespace has no ServiceAccount under which a pod without fault could run. Make the ServiceAccount \"bvc-pods\" (rbac.yaml) and repeat the run.")
 }
 
 func yesNo(b bool) v1alpha1.Text {

@@ -134,6 +134,10 @@ const (
 	CauseQuotaUnspecified Cause = "quotaUnspecified"
 	CauseLimitRange       Cause = "limitRange"
 	CauseInvalidField     Cause = "invalidField"
+	// CauseNotFollowed: a controller made no pod and said nothing.
+	CauseNotFollowed Cause = "notFollowed"
+	// CauseNoCarrier: there was no pod to add a container to.
+	CauseNoCarrier Cause = "noCarrier"
 )
 
 // Altered compares the golden pod as stored with what was sent, in the fields

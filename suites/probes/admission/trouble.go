@@ -58,6 +58,10 @@ func infrastructureText(c Cause) v1alpha1.Text {
 		return v1alpha1.T("der ServiceAccount „default“ des Namensraums fehlt", "the namespace's ServiceAccount \"default\" is missing")
 	case CauseNamespace:
 		return v1alpha1.T("der Namensraum fehlt oder wird gerade entfernt", "the namespace is missing or being removed")
+	case CauseNotFollowed:
+		return v1alpha1.T("der Controller legte keinen Pod an und sagte nicht, warum", "the controller made no pod and did not say why")
+	case CauseNoCarrier:
+		return v1alpha1.T("der Pod, in den der Container kommen sollte, ließ sich nicht anlegen", "the pod that was to take the container could not be created")
 	case CauseNotReady:
 		return v1alpha1.T("die Admission des API-Servers war noch nicht bereit", "the API server's admission was not ready yet")
 	default:
