@@ -30,5 +30,7 @@ func (a access) config() (*rest.Config, error) {
 	}
 	// Warnings are the API server's words on each manifest; errors come anyway.
 	config.WarningHandler = rest.NoWarnings{}
+	// For what the command itself asks; probes keep to --qps.
+	config.QPS, config.Burst = 20, 40
 	return config, nil
 }

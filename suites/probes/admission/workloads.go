@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,26 +104,50 @@ type workload struct {
 	try    Try
 }
 
+// series is what is brought in by each controller.
+type series struct {
+	// prefix of the objects' names, after "bvc-".
+	prefix string
+	// options of the golden pod.
+	options pods.Options
+	// goldens are the variants of the golden pod that come before the mutants;
+	// the plain one comes after them again.
+	goldens []string
+	// mutants over a surface.
+	mutants func(surface string) []mutant
+	// refused reads what kept an object or a pod from being stored, settle a
+	// pod that was: LearntNothing means that it has to be looked at again.
+	refused func(err error) Attempt
+	event   func(message string) Attempt
+	settle  func(pod *corev1.Pod, m *mutant) (Attempt, Learnt)
+	// node takes the DaemonSets.
+	node  string
+	start time.Time
+}
+
 // batch is the objects of one controller.
 type batch struct {
 	controller
+	series
 	allowed  bool
 	deadline time.Time
 	names    []string
 	by       map[string]*workload
 }
 
-func (b *batch) surface() Surface {
-	s := Surface{Name: b.controller.surface, Allowed: b.allowed, Tries: []Try{}}
+func (b *batch) seen() Surface {
+	s := Surface{Name: b.surface, Allowed: b.allowed, Tries: []Try{}}
 	for _, name := range b.names {
 		s.Tries = append(s.Tries, b.by[name].try)
 	}
 	return s
 }
 
+// open reports whether a try may still come to another end: a controller tries
+// again after trouble.
 func (b *batch) open() bool {
 	for _, w := range b.by {
-		if w.try.Learnt == LearntNothing || w.try.Class == Infrastructure && w.try.Learnt == LearntEvent {
+		if w.try.Class == Infrastructure && w.try.Learnt != LearntRequest {
 			return true
 		}
 	}
@@ -132,42 +157,62 @@ func (b *batch) open() bool {
 func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	own := env.PodAccount(env.Namespaces[0]) != ""
 	o := Surfaces{OwnServiceAccount: own, Surfaces: []Surface{}}
-	start := time.Now()
 	node, err := someNode(ctx, env)
 	if err != nil {
 		return o, &check.Stopped{Phase: "find a node", Err: err}
 	}
+	s := series{
+		options: goldenOptions(env, ""), goldens: []string{"", VariantUserNamespace}, node: node, start: time.Now(),
+		mutants: func(surface string) []mutant {
+			return mutantsFor(func(m mutant) bool {
+				return (own || m.fault != FaultServiceAccount) && slices.Contains(WorkloadSurfaces(m.fault), surface)
+			})
+		},
+		refused: Classify, event: ClassifyMessage,
+		settle: func(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
+			return settled(Attempt{Class: Admitted, By: ByNobody, Cause: CauseNone}, pod, m), LearntPod
+		},
+	}
+	o.Surfaces, err = s.run(ctx, env)
+	return o, err
+}
+
+// run takes the controllers one after the other. It returns what was seen also
+// with an error.
+func (s series) run(ctx context.Context, env *cluster.Env) ([]Surface, error) {
 	var all []*batch
-	seen := func() Surfaces {
-		o.Surfaces = []Surface{}
+	seen := func(phase string, err error) ([]Surface, error) {
+		out := []Surface{}
 		for _, b := range all {
-			o.Surfaces = append(o.Surfaces, b.surface())
+			out = append(out, b.seen())
 		}
-		return o
+		if err != nil {
+			err = &check.Stopped{Phase: phase, Err: err}
+		}
+		return out, err
 	}
 	for _, c := range controllers() {
-		b := &batch{controller: c, by: map[string]*workload{}}
+		b := &batch{controller: c, series: s, by: map[string]*workload{}}
 		all = append(all, b)
+		var err error
 		if b.allowed, err = may(ctx, env, "create", c.resource.Group, c.resource.Resource, ""); err != nil {
-			return seen(), &check.Stopped{Phase: c.surface, Err: err}
+			return seen(c.surface, err)
 		}
 		if !b.allowed {
 			continue
 		}
-		if err := b.create(ctx, env, node, own, start); err != nil {
-			return seen(), &check.Stopped{Phase: c.surface, Err: err}
+		if err := b.create(ctx, env); err != nil {
+			return seen(c.surface, err)
 		}
 		if c.surface == SurfaceCronJob {
 			continue
 		}
 		if err := b.follow(ctx, env); err != nil {
-			return seen(), &check.Stopped{Phase: c.surface, Err: err}
+			return seen(c.surface, err)
 		}
 	}
-	if err := all[0].follow(ctx, env); err != nil {
-		return seen(), &check.Stopped{Phase: all[0].controller.surface, Err: err}
-	}
-	return seen(), nil
+	// Due on the minute, and followed last.
+	return seen(all[0].surface, all[0].follow(ctx, env))
 }
 
 // someNode is a node that takes the tenant's pods, for DaemonSets: without one
@@ -190,57 +235,46 @@ func someNode(ctx context.Context, env *cluster.Env) (string, error) {
 	return placed.Spec.NodeName, nil
 }
 
-// create sends the golden pod, the mutants, and the golden pod again.
-func (b *batch) create(ctx context.Context, env *cluster.Env, node string, own bool, start time.Time) error {
-	add := func(m *mutant, variant string) error {
-		name := fmt.Sprintf("bvc-%s-%s-%d", strings.ToLower(b.controller.surface), env.RunID[:min(6, len(env.RunID))], len(b.names))
-		w := &workload{mutant: m, try: newTry(m, variant, start)}
-		b.names, b.by[name] = append(b.names, name), w
-		options := goldenOptions(env, "")
-		if b.controller.surface == SurfaceDaemonSet {
-			options.Node = node
-		}
-		pod := pods.Golden(options)
-		switch {
-		case m != nil:
-			m.apply(pod)
-		case variant == VariantUserNamespace:
-			userNamespaced(pod)
-		}
-		template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: env.Labels(map[string]string{labelWorkload: name})}, Spec: pod.Spec}
-		limited, cancel := context.WithTimeout(ctx, requestLimit)
-		defer cancel()
-		err := env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: env.Namespaces[0]}, template))
-		if err != nil {
-			w.try.Attempt, w.try.Learnt = Classify(err), LearntRequest
-		}
-		return ctx.Err()
-	}
-	if err := add(nil, ""); err != nil {
-		return err
-	}
-	if err := add(nil, VariantUserNamespace); err != nil {
-		return err
-	}
-	for _, m := range mutantsFor(func(m mutant) bool {
-		return (own || m.fault != FaultServiceAccount) && knows(WorkloadSurfaces(m.fault), b.controller.surface)
-	}) {
-		if err := add(&m, ""); err != nil {
+// create sends the golden pods, the mutants, and the golden pod again.
+func (b *batch) create(ctx context.Context, env *cluster.Env) error {
+	for _, variant := range b.goldens {
+		if err := b.add(ctx, env, nil, variant); err != nil {
 			return err
 		}
 	}
-	err := add(nil, "")
+	for _, m := range b.mutants(b.surface) {
+		if err := b.add(ctx, env, &m, ""); err != nil {
+			return err
+		}
+	}
+	err := b.add(ctx, env, nil, "")
 	b.deadline = time.Now().Add(b.limit)
 	return err
 }
 
-func knows(surfaces []string, one string) bool {
-	for _, s := range surfaces {
-		if s == one {
-			return true
-		}
+func (b *batch) add(ctx context.Context, env *cluster.Env, m *mutant, variant string) error {
+	// CronJobs may have 52 characters.
+	name := strings.ToLower(fmt.Sprintf("bvc-%s%s-%.6s-%d", b.prefix, b.surface, env.RunID, len(b.names)))
+	w := &workload{mutant: m, try: newTry(m, variant, b.start)}
+	b.names, b.by[name] = append(b.names, name), w
+	options := b.options
+	if b.surface == SurfaceDaemonSet {
+		options.Node = b.node
 	}
-	return false
+	pod := pods.Golden(options)
+	switch {
+	case m != nil:
+		m.apply(pod)
+	case variant == VariantUserNamespace:
+		userNamespaced(pod)
+	}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: env.Labels(map[string]string{labelWorkload: name})}, Spec: pod.Spec}
+	limited, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	if err := env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: options.Namespace}, template)); err != nil {
+		w.try.Attempt, w.try.Learnt = b.refused(err), LearntRequest
+	}
+	return ctx.Err()
 }
 
 // follow looks until each object has its pod or the reason why not, and then
@@ -276,7 +310,7 @@ func (b *batch) look(ctx context.Context, env *cluster.Env) error {
 	}
 	for _, e := range events.Items {
 		if w := b.named(e.InvolvedObject.Name); w != nil && w.try.Learnt != LearntRequest {
-			w.learn(ClassifyMessage(e.Message), LearntEvent)
+			w.learn(b.event(e.Message), LearntEvent)
 		}
 	}
 	made, err := client.Pods(env.Namespaces[0]).List(limited, metav1.ListOptions{
@@ -287,7 +321,7 @@ func (b *batch) look(ctx context.Context, env *cluster.Env) error {
 	for i := range made.Items {
 		pod := &made.Items[i]
 		if w := b.by[pod.Labels[labelWorkload]]; w != nil {
-			w.learn(settled(Attempt{Class: Admitted, By: ByNobody, Cause: CauseNone}, pod, w.mutant), LearntPod)
+			w.learn(b.settle(pod, w.mutant))
 		}
 	}
 	return nil
