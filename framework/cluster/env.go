@@ -53,6 +53,8 @@ type Config struct {
 	// Image of the agent; ColdImage is optional (v1alpha1.SiteImages.Cold).
 	Image     string
 	ColdImage string
+	// Signatures are the site's images for checks of signatures; optional.
+	Signatures SignedImages
 	// Namespaces of the tenant, at least one; the first holds the tenant's
 	// ServiceAccount.
 	Namespaces []string
@@ -62,6 +64,21 @@ type Config struct {
 	// Version of the program, for the user agent that audit logs show.
 	Version string
 }
+
+// SignedImages are images in one repository with the same layers, by digest
+// (v1alpha1.SiteImages), and how to reach their registry.
+type SignedImages struct {
+	// Signed by the site, not signed, and signed by a key that nobody trusts.
+	Signed, Unsigned, WrongKey string
+	// PullSecret in the tenant namespaces; empty for none.
+	PullSecret string
+	// PlainHTTP permits a registry without TLS, CA is its authority in PEM.
+	PlainHTTP bool
+	CA        string
+}
+
+// Given reports whether the site named all three.
+func (s SignedImages) Given() bool { return s.Signed != "" && s.Unsigned != "" && s.WrongKey != "" }
 
 // Env is what a probe works with. It is built once and never changed.
 type Env struct {
@@ -80,6 +97,7 @@ type Env struct {
 	TenantIdentity string
 	Image          string
 	ColdImage      string
+	Signatures     SignedImages
 	// Namespaces of the tenant, at least one.
 	Namespaces []string
 	// PodAccounts are the namespaces that have PodServiceAccount; pods in
@@ -104,7 +122,7 @@ func NewRunID() (string, error) {
 // what is missing and how to supply it.
 func New(ctx context.Context, c Config) (*Env, error) {
 	e := &Env{
-		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Namespaces: c.Namespaces,
+		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Namespaces: c.Namespaces,
 		requests: &atomic.Int64{}, owned: newOwned(),
 	}
 	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")

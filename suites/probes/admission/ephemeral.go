@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,10 +43,11 @@ func InEphemeral(fault string) bool {
 
 // asEphemeral is the first container of a pod as an ephemeral one: image,
 // pull policy and security context are what the API lets it have.
-func asEphemeral(pod *corev1.Pod, name string) corev1.EphemeralContainer {
+// The number tells it from others in its pod.
+func asEphemeral(pod *corev1.Pod, number int) corev1.EphemeralContainer {
 	c := pod.Spec.Containers[0]
 	return corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-		Name: name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, SecurityContext: c.SecurityContext, Args: []string{"version"},
+		Name: fmt.Sprintf("debug-%d", number), Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, SecurityContext: c.SecurityContext, Args: []string{"version"},
 	}}
 }
 
@@ -55,7 +57,7 @@ func ephemeralMutant(m mutant) bool {
 	env := &cluster.Env{Namespaces: []string{"n"}, Image: "i@sha256:0", PodAccounts: map[string]bool{"n": true}}
 	plain, faulty := golden(env, ""), golden(env, "")
 	m.apply(faulty)
-	if equality.Semantic.DeepEqual(asEphemeral(plain, ""), asEphemeral(faulty, "")) {
+	if equality.Semantic.DeepEqual(asEphemeral(plain, 0), asEphemeral(faulty, 0)) {
 		return false
 	}
 	to, from := &faulty.Spec.Containers[0], plain.Spec.Containers[0]
@@ -140,16 +142,12 @@ func addContainer(ctx context.Context, env *cluster.Env, carriers map[string]*ca
 	}
 	c := carriers[kind]
 	c.count++
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"ephemeralContainers": []corev1.EphemeralContainer{asEphemeral(scratch, fmt.Sprintf("debug-%d", c.count))}}})
-	if err != nil {
-		return Attempt{}, fmt.Errorf("write the patch: %w", err)
-	}
-	stored, err := env.Tenant.CoreV1().Pods(c.pod.Namespace).Patch(limited, c.pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "ephemeralcontainers")
+	stored, err := addEphemeral(limited, env, c.pod, asEphemeral(scratch, c.count))
 	a := Classify(err)
 	if err != nil {
 		return a, ctx.Err()
 	}
-	a.HTTPStatus = 200
+	a.HTTPStatus = http.StatusOK
 	a = settled(a, stored, m)
 	if m != nil {
 		// An ephemeral container stays as long as its pod: the next try must
@@ -158,4 +156,12 @@ func addContainer(ctx context.Context, env *cluster.Env, carriers map[string]*ca
 		_ = env.DeletePod(limited, c.pod) // what stays is removed by DeleteAll
 	}
 	return a, ctx.Err()
+}
+
+func addEphemeral(ctx context.Context, env *cluster.Env, pod *corev1.Pod, container corev1.EphemeralContainer) (*corev1.Pod, error) {
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"ephemeralContainers": []corev1.EphemeralContainer{container}}})
+	if err != nil {
+		return nil, fmt.Errorf("write the patch: %w", err)
+	}
+	return env.Tenant.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "ephemeralcontainers")
 }

@@ -63,6 +63,9 @@ const (
 	FaultResources      = "missingResources"
 	FaultHealth         = "missingHealthProbes"
 	FaultServiceAccount = "defaultServiceAccount"
+	// Faults of the image, on which the probe signatures looks.
+	FaultUnsigned = "unsignedImage"
+	FaultWrongKey = "untrustedSignature"
 )
 
 // Surfaces: by which object a pod is brought in.
@@ -109,6 +112,8 @@ const (
 	ByAdmissionPolicy By = "validatingAdmissionPolicy"
 	ByWebhook         By = "webhook"
 	ByOther           By = "other"
+	// ByNode: the container runtime of the node.
+	ByNode By = "node"
 )
 
 // Cause of trouble.
@@ -138,6 +143,12 @@ const (
 	CauseNotFollowed Cause = "notFollowed"
 	// CauseNoCarrier: there was no pod to add a container to.
 	CauseNoCarrier Cause = "noCarrier"
+	// CauseRegistry: who refused could not look at the image or its signature.
+	CauseRegistry Cause = "registry"
+	// CauseImagePull: the node did not get the image.
+	CauseImagePull Cause = "imageNotPulled"
+	// CauseNotStarted: the container was not started within the time.
+	CauseNotStarted Cause = "notStarted"
 )
 
 // Altered compares the golden pod as stored with what was sent, in the fields

@@ -62,6 +62,8 @@ const (
 	LearntPod Learnt = "pod"
 	// LearntEvent: the event by which a controller says why it could not.
 	LearntEvent Learnt = "event"
+	// LearntNode: what the node says of the container.
+	LearntNode Learnt = "node"
 	// LearntNothing: neither came within the time.
 	LearntNothing Learnt = "nothing"
 )
@@ -92,7 +94,7 @@ func WorkloadSurfaces(fault string) []string {
 // rule knows the surface; where the most depends on it, three times.
 func Repeats(fault string) int {
 	switch fault {
-	case FaultPrivileged, FaultRootUser, FaultRegistry:
+	case FaultPrivileged, FaultRootUser, FaultRegistry, FaultUnsigned, FaultWrongKey:
 		return 3
 	}
 	return 1

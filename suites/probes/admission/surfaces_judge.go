@@ -12,8 +12,11 @@ import (
 // way says in words by which way a fault came, or did not come, in.
 type way struct {
 	surfaces []string
-	// required begins the finding, with the fault after it.
+	// required is what the finding asks for.
 	required v1alpha1.Text
+	// came is what happened, and must not, before the fault; none is that it
+	// did not.
+	came, none v1alpha1.Text
 	// object is where it was seen.
 	object v1alpha1.Text
 	// remedy comes before the rule's own.
@@ -25,6 +28,8 @@ func (r Rule) judgeWorkloads(o Surfaces) check.Verdict {
 		surfaces: WorkloadSurfaces(r.Fault),
 		required: v1alpha1.T("Kein Controller, den ein Mandant anlegt, bringt einen Pod "+r.With.De+" in den Cluster.",
 			"No controller that a tenant creates brings a pod "+r.With.En+" into the cluster."),
+		came:   cameIn(),
+		none:   cameNotIn(),
 		object: v1alpha1.T("Controller des Laufs im ersten Namensraum des Mandanten", "controllers of the run in the first tenant namespace"),
 		remedy: v1alpha1.T(
 			"Die Regel auch auf Pods anwenden, die Controller anlegen: keine Ausnahme für Accounts aus kube-system, und jede Art von Controller einbeziehen. ",
@@ -37,6 +42,8 @@ func (r Rule) judgeEphemeral(o Surfaces) check.Verdict {
 		surfaces: []string{SurfaceEphemeralContainer},
 		required: v1alpha1.T("Ein ephemerer Container "+r.With.De+" wird abgelehnt oder ohne diesen Mangel gespeichert.",
 			"An ephemeral container "+r.With.En+" is refused, or stored without this fault."),
+		came:   cameIn(),
+		none:   cameNotIn(),
 		object: v1alpha1.T("Pod des Laufs im ersten Namensraum des Mandanten", "pod of the run in the first tenant namespace"),
 		remedy: v1alpha1.T(
 			"Die Regel auch auf pods/ephemeralcontainers (UPDATE) anwenden und dort spec.ephemeralContainers prüfen. ",
@@ -48,10 +55,20 @@ func (r Rule) judgeUpdate(o Surfaces) check.Verdict {
 	return r.judgeSurfaces(o, way{
 		surfaces: []string{SurfaceImageUpdate},
 		required: v1alpha1.T("Ein laufender Pod bekommt kein Image "+r.With.De+".", "A running pod gets no image "+r.With.En+"."),
+		came:     cameIn(),
+		none:     cameNotIn(),
 		object:   v1alpha1.T("Laufender Pod im ersten Namensraum des Mandanten", "running pod in the first tenant namespace"),
 		remedy: v1alpha1.T("Die Regel nicht nur beim Anlegen (CREATE), sondern auch beim Ändern (UPDATE) von Pods anwenden. ",
 			"Apply the rule not only when pods are created (CREATE) but also when they are changed (UPDATE). "),
 	})
+}
+
+func cameIn() v1alpha1.Text {
+	return v1alpha1.T("In den Cluster kam ein Pod", "There came into the cluster a pod")
+}
+
+func cameNotIn() v1alpha1.Text {
+	return v1alpha1.T("kam kein Pod %s in den Cluster", "no pod %s came into the cluster")
 }
 
 // judgeSurfaces passes only when on each surface a golden pod came in before
@@ -79,7 +96,7 @@ func (r Rule) judgeSurfaces(o Surfaces, w way) check.Verdict {
 			return v
 		}
 	}
-	v.Outcome, v.Reason = v1alpha1.Pass, r.keptOut(tries, w.surfaces)
+	v.Outcome, v.Reason = v1alpha1.Pass, r.keptOut(tries, w)
 	return v
 }
 
@@ -227,25 +244,25 @@ func (r Rule) surfaceFinding(o Surfaces, w way) v1alpha1.Finding {
 	}
 	f := v1alpha1.Finding{
 		Required: w.required,
-		Observed: v1alpha1.T("In den Cluster kam ein Pod "+r.With.De+": "+strings.Join(de, ", ")+".", "A pod "+r.With.En+" came into the cluster: "+strings.Join(en, ", ")+"."),
+		Observed: v1alpha1.T(w.came.De+" "+r.With.De+": "+strings.Join(de, ", ")+".", w.came.En+" "+r.With.En+": "+strings.Join(en, ", ")+"."),
 		Object:   w.object,
 		Remedy:   v1alpha1.T(w.remedy.De+r.Remedy.De, w.remedy.En+r.Remedy.En),
 	}
 	if len(keptDe) > 0 {
-		f.Observed.De += " Nicht in den Cluster kam er über: " + strings.Join(keptDe, ", ") + "."
-		f.Observed.En += " It did not come in by: " + strings.Join(keptEn, ", ") + "."
+		f.Observed.De += " Nicht gelungen ist es über: " + strings.Join(keptDe, ", ") + "."
+		f.Observed.En += " It did not succeed by: " + strings.Join(keptEn, ", ") + "."
 	}
 	if sometimes {
 		f.Observed.De += " Auf einem Weg gelang es nur manchmal."
-		f.Observed.En += " By one way it came in only sometimes."
+		f.Observed.En += " By one way it succeeded only sometimes."
 	}
 	return f
 }
 
 // keptOut names by whom the pods were kept out. It is only asked when every
 // try was.
-func (r Rule) keptOut(tries []Try, surfaces []string) v1alpha1.Text {
-	requests, controllers, neutralised := 0, 0, 0
+func (r Rule) keptOut(tries []Try, w way) v1alpha1.Text {
+	requests, controllers, nodes, neutralised := 0, 0, 0, 0
 	by := map[By]bool{}
 	for _, t := range tries {
 		switch {
@@ -253,6 +270,8 @@ func (r Rule) keptOut(tries []Try, surfaces []string) v1alpha1.Text {
 			neutralised++
 		case t.Learnt == LearntRequest:
 			requests++
+		case t.Learnt == LearntNode:
+			nodes++
 		default:
 			controllers++
 		}
@@ -267,22 +286,25 @@ func (r Rule) keptOut(tries []Try, surfaces []string) v1alpha1.Text {
 	if controllers > 0 {
 		de, en = append(de, fmt.Sprintf("%d-mal dem Controller der Pod", controllers)), append(en, fmt.Sprintf("%d times the controller was refused the pod", controllers))
 	}
+	if nodes > 0 {
+		de, en = append(de, fmt.Sprintf("%d-mal hielt der Node den Container auf", nodes)), append(en, fmt.Sprintf("%d times the node kept the container from running", nodes))
+	}
 	if neutralised > 0 {
 		de, en = append(de, fmt.Sprintf("%d-mal wurde ohne den Mangel gespeichert", neutralised)), append(en, fmt.Sprintf("%d times it was stored without the fault", neutralised))
 	}
 	var whoDe, whoEn []string
-	for _, who := range []By{ByPodSecurity, ByAdmissionPolicy, ByWebhook, ByOther} {
+	for _, who := range []By{ByPodSecurity, ByAdmissionPolicy, ByWebhook, ByNode, ByOther} {
 		if by[who] {
 			whoDe, whoEn = append(whoDe, refuserText(who).De), append(whoEn, refuserText(who).En)
 		}
 	}
 	var waysDe, waysEn []string
-	for _, s := range surfaces {
+	for _, s := range w.surfaces {
 		waysDe, waysEn = append(waysDe, surfaceText(s).De), append(waysEn, surfaceText(s).En)
 	}
 	text := v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: In %d Versuchen (%s) kam kein Pod %s in den Cluster; %s", len(tries), strings.Join(waysDe, ", "), r.With.De, strings.Join(de, ", ")),
-		fmt.Sprintf("No deviation found: in %d tries (%s) no pod %s came into the cluster; %s", len(tries), strings.Join(waysEn, ", "), r.With.En, strings.Join(en, ", ")))
+		fmt.Sprintf("Keine Abweichung festgestellt: In %d Versuchen (%s) "+w.none.De+"; %s", len(tries), strings.Join(waysDe, ", "), r.With.De, strings.Join(de, ", ")),
+		fmt.Sprintf("No deviation found: in %d tries (%s) "+w.none.En+"; %s", len(tries), strings.Join(waysEn, ", "), r.With.En, strings.Join(en, ", ")))
 	if len(whoDe) > 0 {
 		text.De += ", und zwar von " + strings.Join(whoDe, " und ")
 		text.En += ", by " + strings.Join(whoEn, " and ")
@@ -294,6 +316,8 @@ func (r Rule) keptOut(tries []Try, surfaces []string) v1alpha1.Text {
 
 func surfaceText(name string) v1alpha1.Text {
 	switch name {
+	case SurfacePod:
+		return v1alpha1.T("Pod", "Pod")
 	case SurfaceDeployment:
 		return v1alpha1.T("Deployment", "Deployment")
 	case SurfaceStatefulSet:

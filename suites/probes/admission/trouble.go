@@ -62,6 +62,12 @@ func infrastructureText(c Cause) v1alpha1.Text {
 		return v1alpha1.T("der Controller legte keinen Pod an und sagte nicht, warum", "the controller made no pod and did not say why")
 	case CauseNoCarrier:
 		return v1alpha1.T("der Pod, in den der Container kommen sollte, ließ sich nicht anlegen", "the pod that was to take the container could not be created")
+	case CauseRegistry:
+		return v1alpha1.T("wer ablehnte, erreichte die Registry nicht oder durfte nicht lesen", "who refused did not reach the registry or was not allowed to read")
+	case CauseImagePull:
+		return v1alpha1.T("das Image kam nicht auf den Node", "the image did not get onto the node")
+	case CauseNotStarted:
+		return v1alpha1.T("der Container wurde nicht rechtzeitig gestartet", "the container was not started in time")
 	case CauseNotReady:
 		return v1alpha1.T("die Admission des API-Servers war noch nicht bereit", "the API server's admission was not ready yet")
 	default:
@@ -75,6 +81,12 @@ func infrastructureRemedy(c Cause) v1alpha1.Text {
 		return v1alpha1.T(
 			"Prüfen, ob die Pods der Policy-Engine laufen und ihr Service erreichbar ist; danach den Lauf wiederholen.",
 			"Check that the policy engine's pods run and that its Service can be reached, then repeat the run.")
+	case CauseRegistry, CauseImagePull:
+		return v1alpha1.T(
+			"Referenz, Registry, Zertifikat, Namensauflösung und Pull-Secret prüfen, auch aus Sicht der Policy-Engine; danach den Lauf wiederholen.",
+			"Check the reference, the registry, its certificate, name resolution and the pull secret, also as the policy engine sees them, then repeat the run.")
+	case CauseNotStarted:
+		return v1alpha1.T("Freie CPU und freien Speicher der Nodes prüfen; danach den Lauf wiederholen.", "Check free CPU and memory of the nodes, then repeat the run.")
 	case CauseRBAC, CauseUnauthorised:
 		return v1alpha1.T(
 			"Die Rechte des ServiceAccounts „tenant“ nach rbac.yaml herstellen und den Lauf wiederholen.",
@@ -96,6 +108,8 @@ func refuserText(by By) v1alpha1.Text {
 		return v1alpha1.T("einer ValidatingAdmissionPolicy", "a ValidatingAdmissionPolicy")
 	case ByWebhook:
 		return v1alpha1.T("einem Admission-Webhook", "an admission webhook")
+	case ByNode:
+		return v1alpha1.T("der Container-Runtime des Nodes", "the container runtime of the node")
 	default:
 		return v1alpha1.T("einer anderen Regel des API-Servers", "another rule of the API server")
 	}

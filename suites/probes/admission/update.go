@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -49,7 +50,9 @@ func observeUpdate(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	if same == env.Image {
 		return stopped("update without fault", errors.New("the run's image is not named by its digest, so there is no other name for it"))
 	}
-	pod, err := runningPod(ctx, env)
+	options := goldenOptions(env, "bvc-update-")
+	options.Gated = false
+	pod, err := runningPod(ctx, env, options)
 	if err != nil {
 		return stopped("start a pod", err)
 	}
@@ -86,11 +89,8 @@ func observeUpdate(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 }
 
 // runningPod starts a golden pod and waits until it is ready.
-func runningPod(ctx context.Context, env *cluster.Env) (*corev1.Pod, error) {
-	pod, err := env.CreatePod(ctx, pods.Golden(pods.Options{
-		GenerateName: "bvc-update-", Namespace: env.Namespaces[0], Image: env.Image, Args: []string{"serve"}, Serving: true,
-		ServiceAccount: env.PodAccount(env.Namespaces[0]),
-	}))
+func runningPod(ctx context.Context, env *cluster.Env, options pods.Options) (*corev1.Pod, error) {
+	pod, err := env.CreatePod(ctx, pods.Golden(options))
 	if err != nil {
 		return nil, Classify(err).trouble()
 	}
@@ -124,18 +124,23 @@ func sameImage(image string) string {
 	return name + ":bvc@" + digest
 }
 
+// setImage changes the image of the pod's first container.
 func setImage(ctx context.Context, env *cluster.Env, pod *corev1.Pod, image string) (*corev1.Pod, Attempt) {
+	stored, err := patchImage(ctx, env, pod, image)
+	a := Classify(err)
+	if err != nil {
+		return nil, a
+	}
+	a.HTTPStatus = http.StatusOK
+	return stored, a
+}
+
+func patchImage(ctx context.Context, env *cluster.Env, pod *corev1.Pod, image string) (*corev1.Pod, error) {
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"containers": []map[string]string{{"name": pod.Spec.Containers[0].Name, "image": image}}}})
 	if err != nil {
 		panic(err) // maps of strings always have a JSON form
 	}
-	stored, err := env.Tenant.CoreV1().Pods(pod.Namespace).Patch(limited, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	a := Classify(err)
-	if err != nil {
-		return nil, a
-	}
-	a.HTTPStatus = 200
-	return stored, a
+	return env.Tenant.CoreV1().Pods(pod.Namespace).Patch(limited, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 }

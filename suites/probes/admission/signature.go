@@ -1,0 +1,377 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/registry"
+)
+
+// Signatures is what became of images that differ in their signature only.
+type Signatures struct {
+	// Given says that the site named the three images.
+	Given bool `json:"given"`
+	// Signed, Unsigned and WrongKey are what the registry has of them.
+	Signed   Kept `json:"signed"`
+	Unsigned Kept `json:"unsigned"`
+	WrongKey Kept `json:"wrongKey"`
+	Surfaces
+}
+
+// Kept is what the registry has of one image.
+type Kept struct {
+	// Asked says that the registry answered.
+	Asked bool `json:"asked"`
+	// Cause why it did not (registry.Cause), empty when it did.
+	Cause string `json:"cause"`
+	// Exists says that the image is there.
+	Exists bool `json:"exists"`
+	// Certain says that everything in which a signature could lie was read.
+	Certain bool `json:"certain"`
+	// Tag, Bundle and Other count the signatures by their form, of the image
+	// and of its platform's manifest.
+	Tag    int `json:"tag"`
+	Bundle int `json:"bundle"`
+	Other  int `json:"other"`
+}
+
+// unsigned reports whether the image is there and certainly has no signature.
+func (k Kept) unsigned() bool {
+	return k.Asked && k.Exists && k.Certain && k.Tag+k.Bundle+k.Other == 0
+}
+
+// signed reports whether it has one.
+func (k Kept) signed() bool { return k.Asked && k.Exists && k.Tag+k.Bundle+k.Other > 0 }
+
+// Repeats of pods, and how they are spread: each of the mutants over more than
+// Span.
+const (
+	signaturePods  = 5
+	signaturePause = 650 * time.Millisecond
+	// runLimit is how long a pod may take until its container runs or is kept
+	// from it.
+	runLimit = 60 * time.Second
+	// selfCheckLimit bounds what the registry is asked about one image.
+	selfCheckLimit = 20 * time.Second
+)
+
+// Signature runs three images of the site that have the same layers and lie in
+// one repository: signed by the site, not signed, signed by a key that nobody
+// trusts. Pods are not kept at a gate: a node may be what checks signatures.
+var Signature = check.NewProbe[*cluster.Env, Signatures](check.ProbeMeta{
+	Name: "signatures", SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 1,
+	Needs: []check.Right{
+		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "get", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "list", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "patch", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "list", Resource: "events", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "get", Resource: "secrets", Scope: check.TenantNamespaces},
+	},
+}, observeSignatures)
+
+// signatureMutants give the pod another image; init containers run what they
+// run as well.
+func signatureMutants(env *cluster.Env) []mutant {
+	var all []mutant
+	for fault, image := range map[string]string{FaultUnsigned: env.Signatures.Unsigned, FaultWrongKey: env.Signatures.WrongKey} {
+		digest := image[strings.LastIndexByte(image, '@')+1:]
+		all = append(all, inEach(fault, "", func(c *corev1.Container) { c.Image = image },
+			anyContainer(func(c corev1.Container) bool { return strings.HasSuffix(c.Image, digest) }))...)
+	}
+	slices.SortFunc(all, func(a, b mutant) int { return strings.Compare(a.fault+a.variant, b.fault+b.variant) })
+	return all
+}
+
+func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error) {
+	given := env.Signatures
+	o := Signatures{Given: given.Given(), Surfaces: Surfaces{OwnServiceAccount: env.PodAccount(env.Namespaces[0]) != "", Surfaces: []Surface{}}}
+	if !o.Given {
+		return o, nil
+	}
+	client, err := registryClient(ctx, env)
+	if err != nil {
+		return o, &check.Stopped{Phase: "prepare to ask the registry", Err: err}
+	}
+	o.Signed, o.Unsigned, o.WrongKey = ask(ctx, client, given.Signed), ask(ctx, client, given.Unsigned), ask(ctx, client, given.WrongKey)
+
+	node, err := someNode(ctx, env)
+	if err != nil {
+		return o, &check.Stopped{Phase: "find a node", Err: err}
+	}
+	options := goldenOptions(env, "bvc-signed-")
+	options.Image, options.Gated, options.PullSecret = given.Signed, false, given.PullSecret
+	all := signatureMutants(env)
+	s := series{
+		prefix: "sig-", options: options, goldens: []string{""}, node: node, start: time.Now(),
+		mutants: func(surface string) []mutant {
+			if surface == SurfacePod {
+				return slices.Repeat(all, signaturePods)
+			}
+			return slices.Repeat(slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return m.variant != inContainer }), signatureRepeats)
+		},
+		refused: classifySigned,
+		event: func(message string) Attempt {
+			return unlessRegistry(ClassifyMessage(message), message)
+		},
+		settle: settleRunning,
+	}
+	kinds := controllers()
+	for i := range kinds {
+		kinds[i].limit += runLimit
+	}
+	// First, because removing its pods removes those of the others as well.
+	kinds = append([]controller{{surface: SurfacePod, resource: cluster.Pods, limit: runLimit, pause: signaturePause, object: barePod}}, kinds...)
+	o.Surfaces.Surfaces, err = s.run(ctx, env, kinds)
+	if err != nil {
+		return o, err
+	}
+	for _, more := range []func(context.Context, *cluster.Env, series, []mutant) (Surface, error){signatureUpdates, signatureEphemeral} {
+		surface, err := more(ctx, env, s, all)
+		o.Surfaces.Surfaces = append(o.Surfaces.Surfaces, surface)
+		if err != nil {
+			return o, &check.Stopped{Phase: surface.Name, Err: err}
+		}
+	}
+	return o, nil
+}
+
+// barePod is a pod as the objects of controllers are.
+func barePod(m metav1.ObjectMeta, t corev1.PodTemplateSpec) metav1.Object {
+	m.Labels = t.Labels
+	return &corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: m, Spec: t.Spec}
+}
+
+// registryClient reaches the registry with the pull secret of the tenant, as
+// the nodes do.
+func registryClient(ctx context.Context, env *cluster.Env) (*registry.Client, error) {
+	o := registry.Options{PlainHTTP: env.Signatures.PlainHTTP, CA: []byte(env.Signatures.CA), Timeout: selfCheckLimit, UserAgent: "bvc"}
+	if name := env.Signatures.PullSecret; name != "" {
+		secret, err := env.Tenant.CoreV1().Secrets(env.Namespaces[0]).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil, errors.New("the pull secret of the site file could not be read: " + string(apierrors.ReasonForError(err)))
+		}
+		if o.Keychain, err = registry.DockerConfig(secret.Data[corev1.DockerConfigJsonKey]); err != nil {
+			return nil, err
+		}
+	}
+	return registry.New(o)
+}
+
+// ask looks what the registry has of an image.
+func ask(ctx context.Context, client *registry.Client, image string) Kept {
+	facts, err := client.Inspect(ctx, image, nil)
+	if err != nil {
+		return Kept{Cause: string(registry.CauseOf(err))}
+	}
+	k := Kept{Asked: true, Exists: facts.Exists, Certain: true}
+	for _, s := range facts.Subjects {
+		k.Certain = k.Certain && s.Unreadable == 0 && !s.Incomplete
+		for _, one := range s.Signatures {
+			switch one.Form {
+			case registry.TagForm:
+				k.Tag++
+			case registry.BundleForm:
+				k.Bundle++
+			default:
+				k.Other++
+			}
+		}
+	}
+	return k
+}
+
+// registryTrouble are words by which verifiers and runtimes say that they could
+// not look at an image or its signature. They only ever take an answer out of
+// Policy.
+var registryTrouble = regexp.MustCompile(`(?i)unauthorized|authentication required|no such host|server misbehaving|connection refused|connection reset|no route to host|network is unreachable|i/o timeout|deadline exceeded|x509:|tls: |certificate |server gave http response|too ?many ?requests|service unavailable|bad gateway|internal server error`)
+
+func unlessRegistry(a Attempt, message string) Attempt {
+	if a.Class == Policy && registryTrouble.MatchString(message) {
+		a.Class, a.By, a.Cause = Infrastructure, ByNobody, CauseRegistry
+	}
+	return a
+}
+
+// classifySigned is Classify, and knows that who verifies signatures refuses
+// also what it could not look at.
+func classifySigned(err error) Attempt {
+	a := Classify(err)
+	var carrier apierrors.APIStatus
+	if errors.As(err, &carrier) {
+		return unlessRegistry(a, carrier.Status().Message)
+	}
+	return a
+}
+
+// blockedByNode are forms by which runtimes say that a rule on signatures kept
+// a container from running: Kubernetes' own reason (CRI-O), the transfer
+// service of containerd, the policy of containers/image.
+var blockedByNode = regexp.MustCompile(`SignatureValidationFailed|image verifier .* blocked pull|Source image rejected|[Ss]ignature was required|not signed`)
+
+// settleRunning says of a stored pod whether what it was made for has run. A
+// mutant has when the container with the other image was ever started.
+func settleRunning(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
+	if m != nil && !m.present(pod) {
+		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
+	}
+	name := pod.Spec.Containers[0].Name
+	statuses := pod.Status.ContainerStatuses
+	if m != nil && m.variant == inInit {
+		name, statuses = pod.Spec.InitContainers[0].Name, pod.Status.InitContainerStatuses
+	}
+	if i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == name }); i >= 0 {
+		return settleContainer(statuses[i])
+	}
+	return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
+}
+
+// settleContainer says of one container whether it ran.
+func settleContainer(s corev1.ContainerStatus) (Attempt, Learnt) {
+	waiting := s.State.Waiting
+	switch {
+	case s.State.Running != nil || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil:
+		return Attempt{Class: Admitted, By: ByNobody, Cause: CauseNone}, LearntNode
+	case waiting == nil:
+	case waiting.Reason == "SignatureValidationFailed",
+		blockedByNode.MatchString(waiting.Message) && !registryTrouble.MatchString(waiting.Message):
+		return Attempt{Class: Policy, By: ByNode, Cause: CauseNone}, LearntNode
+	case strings.Contains(waiting.Reason, "Image") || strings.Contains(waiting.Reason, "ErrPull") || waiting.Reason == "RegistryUnavailable":
+		return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseImagePull}, LearntNode
+	}
+	return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
+}
+
+// signatureRepeats is how often each image is tried over a surface other than
+// the pod.
+const signatureRepeats = 3
+
+// signatureUpdates changes the image of a running signed pod.
+func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mutant) (Surface, error) {
+	out := Surface{Name: SurfaceImageUpdate, Tries: []Try{}}
+	var err error
+	if out.Allowed, err = may(ctx, env, "patch", "", "pods", ""); err != nil || !out.Allowed {
+		return out, err
+	}
+	var pod *corev1.Pod
+	try := func(m *mutant, image string) error {
+		if pod == nil {
+			if pod, err = runningPod(ctx, env, s.options); err != nil {
+				return err
+			}
+		}
+		t := newTry(m, "", s.start)
+		before := pod.Status.ContainerStatuses[0].ContainerID
+		stored, err := patchImage(ctx, env, pod, image)
+		if t.Attempt, t.Learnt = classifySigned(err), LearntRequest; err == nil {
+			t.Attempt, t.Learnt, err = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
+				return slices.DeleteFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+					// What ran before ends first.
+					return c.ContainerID == before && (c.State.Waiting == nil || c.State.Waiting.Reason == "ContainerCreating")
+				})
+			})
+			// The next try begins with the signed image again.
+			_ = env.DeletePod(context.WithoutCancel(ctx), pod)
+			pod = nil
+		}
+		out.Tries = append(out.Tries, t)
+		return errors.Join(err, ctx.Err())
+	}
+	defer func() {
+		if pod != nil {
+			_ = env.DeletePod(context.WithoutCancel(ctx), pod) // what stays, the run's cleanup removes
+		}
+	}()
+	return out, eachSignature(env, all, try)
+}
+
+// signatureEphemeral adds containers to a running signed pod.
+func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []mutant) (Surface, error) {
+	out := Surface{Name: SurfaceEphemeralContainer, Tries: []Try{}}
+	var err error
+	if out.Allowed, err = may(ctx, env, "patch", "", "pods", "ephemeralcontainers"); err != nil || !out.Allowed {
+		return out, err
+	}
+	pod, err := runningPod(ctx, env, s.options)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = env.DeletePod(context.WithoutCancel(ctx), pod) }()
+	count := 0
+	return out, eachSignature(env, all, func(m *mutant, image string) error {
+		t := newTry(m, "", s.start)
+		scratch := pods.Golden(s.options)
+		scratch.Spec.Containers[0].Image = image
+		count++
+		container := asEphemeral(scratch, count)
+		stored, err := addEphemeral(ctx, env, pod, container)
+		if t.Attempt, t.Learnt = classifySigned(err), LearntRequest; err == nil {
+			t.Attempt, t.Learnt, err = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
+				return slices.DeleteFunc(p.Status.EphemeralContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name != container.Name })
+			})
+		} else {
+			err = nil
+		}
+		out.Tries = append(out.Tries, t)
+		return errors.Join(err, ctx.Err())
+	})
+}
+
+// eachSignature tries the signed image by another name, each of the others as
+// often as needed, and the signed one again.
+func eachSignature(env *cluster.Env, all []mutant, try func(m *mutant, image string) error) error {
+	if err := try(nil, sameImage(env.Signatures.Signed)); err != nil {
+		return err
+	}
+	for range signatureRepeats {
+		for _, m := range all {
+			if m.variant != inContainer {
+				continue
+			}
+			image := env.Signatures.Unsigned
+			if m.fault == FaultWrongKey {
+				image = env.Signatures.WrongKey
+			}
+			if err := try(&m, image); err != nil {
+				return err
+			}
+		}
+	}
+	return try(nil, sameImage(env.Signatures.Signed))
+}
+
+// awaitContainer looks until a container ran or was kept from it.
+func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *mutant, of func(*corev1.Pod) []corev1.ContainerStatus) (Attempt, Learnt, error) {
+	if m != nil && !m.present(pod) {
+		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod, nil
+	}
+	a, learnt := Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
+	for deadline := time.Now().Add(runLimit); time.Now().Before(deadline); {
+		seen, err := env.Tenant.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		if err == nil {
+			if statuses := of(seen); len(statuses) > 0 {
+				a, learnt = settleContainer(statuses[0])
+			}
+			if learnt != LearntNothing && a.Class != Infrastructure {
+				return a, learnt, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return a, learnt, ctx.Err()
+		case <-time.After(lookInterval / 2):
+		}
+	}
+	return a, learnt, nil
+}
