@@ -19,8 +19,19 @@ image="${BVC_IMAGE:-$(ci/image.sh)}"
 { read -r _ && read -r sonobuoy; } < <(kind/sonobuoy.sh)
 cold="$(ci/cold-image.sh)"
 
+# As a site does: its registry holds our images, signed with its key, and the images to try signatures with.
+mirrored=".work/$profile/mirrored.json"
+bin/bvc mirror --image "${image/#bvc-registry:5000/127.0.0.1:5001}" --also "${cold/#bvc-registry:5000/127.0.0.1:5001}" --plain-http \
+	--to 127.0.0.1:5001/site --as bvc-registry:5000/site --key "$(kind/signing-key.sh)/private.pem" -o json >"$mirrored"
+field() { sed -n "s|^ *\"$1\": \"\(bvc-registry[^\"]*\)\".*|\1|p" "$mirrored"; }
+{ read -r image && read -r cold; } < <(field reference)
+
 site=".work/$profile/site.yaml"
-sed "s/^name: .*/name: kind, Profil $profile/" kind/site.yaml >"$site"
+{
+	sed "s/^name: .*/name: kind, Profil $profile/" kind/site.yaml
+	printf 'images:\n  plainHTTP: true\n'
+	for one in signed unsigned wrongKey; do printf '  %s: %s\n' "$one" "$(field "$one")"; done
+} >"$site"
 say "$profile: running the suite"
 rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}
 exec bin/bvc run --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \

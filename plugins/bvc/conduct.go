@@ -65,7 +65,7 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	}
 	run := v1alpha1.Run{ID: runID, StartedAt: now(), Via: s.via, Mode: "prepared", Filter: s.filter, Arguments: s.arguments}
 	env, err := cluster.New(ctx, cluster.Config{
-		Rest: s.rest, RunID: runID, Image: s.image, ColdImage: s.coldImage, Namespaces: s.namespaces,
+		Rest: s.rest, RunID: runID, Image: s.image, ColdImage: s.coldImage, Signatures: signedImages(s.site.Images), Namespaces: s.namespaces,
 		QPS: s.qps, Burst: int(s.qps) * 2, Version: version,
 	})
 	if err != nil {
@@ -100,6 +100,10 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 		RunID:    run.ID, Observations: outcome.Observations,
 	}
 	return report, evidence, nil
+}
+
+func signedImages(i v1alpha1.SiteImages) cluster.SignedImages {
+	return cluster.SignedImages{Signed: i.Signed, Unsigned: i.Unsigned, WrongKey: i.WrongKey, PullSecret: i.PullSecret, PlainHTTP: i.PlainHTTP, CA: i.RegistryCA}
 }
 
 // nothing composes the documents of a run that could not look at anything.
