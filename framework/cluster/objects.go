@@ -87,11 +87,19 @@ func (e *Env) DeletePod(ctx context.Context, pod *corev1.Pod) error {
 // tenant namespaces and does not wait.
 func (e *Env) DeleteAll(ctx context.Context, resource schema.GroupVersionResource) error {
 	for _, ns := range e.Namespaces {
-		err := e.tenantDynamic.Resource(resource).Namespace(ns).DeleteCollection(ctx, atOnce(),
-			metav1.ListOptions{LabelSelector: LabelRun + "=" + e.RunID + "," + LabelProbe + "=" + e.probe})
-		if err != nil {
-			return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
+		if err := e.DeleteFrom(ctx, ns, resource); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// DeleteFrom does the same in one namespace.
+func (e *Env) DeleteFrom(ctx context.Context, namespace string, resource schema.GroupVersionResource) error {
+	err := e.tenantDynamic.Resource(resource).Namespace(namespace).DeleteCollection(ctx, atOnce(),
+		metav1.ListOptions{LabelSelector: LabelRun + "=" + e.RunID + "," + LabelProbe + "=" + e.probe})
+	if err != nil {
+		return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 	if !allowed {
 		return o, nil // every refusal would be the authoriser's
 	}
+	m := maker{env: env}
 	start := time.Now()
 	for i := range Rounds {
 		if i > 0 {
@@ -78,13 +79,12 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 			case <-time.After(time.Until(start.Add(o.Rounds[0].lastTry() + time.Duration(i)*every))):
 			}
 		}
-		o.Rounds = append(o.Rounds, round(ctx, env, start))
+		o.Rounds = append(o.Rounds, m.round(ctx, start))
 		if err := ctx.Err(); err != nil {
 			return o, &check.Stopped{Phase: fmt.Sprintf("round %d", i+1), Err: err}
 		}
 	}
-	// A pod whose create answer was lost has no name that could be deleted.
-	if err := env.DeleteAll(ctx, cluster.Pods); err != nil {
+	if err := env.DeleteFrom(ctx, env.Namespaces[0], cluster.Pods); err != nil {
 		return o, &check.Stopped{Phase: "delete pods", Err: Classify(err).trouble()}
 	}
 	return o, nil
@@ -96,22 +96,32 @@ func (a Attempt) trouble() error {
 	return fmt.Errorf("%s, HTTP status %d", a.Cause, a.HTTPStatus)
 }
 
-func round(ctx context.Context, env *cluster.Env, start time.Time) Round {
+// maker creates pods and removes what was stored a few at a time: one request
+// for each would be as many again, and a namespace has room for a few.
+type maker struct {
+	env    *cluster.Env
+	stored int
+}
+
+const removeAfter = 10
+
+func (k *maker) round(ctx context.Context, start time.Time) Round {
+	env := k.env
 	r := Round{Mutants: []Mutant{}}
-	r.Before = tryGolden(ctx, env, golden(env, "bvc-golden-"))
+	r.Before = k.golden(ctx, golden(env, "bvc-golden-"))
 	apart := golden(env, "bvc-golden-")
 	userNamespaced(apart)
-	r.UserNamespace = tryGolden(ctx, env, apart)
+	r.UserNamespace = k.golden(ctx, apart)
 	for _, m := range mutants() {
 		if m.fault == FaultServiceAccount && env.PodAccount(env.Namespaces[0]) == "" {
 			continue // every pod has that fault
 		}
 		at := time.Since(start)
 		r.Mutants = append(r.Mutants, Mutant{
-			Fault: m.fault, Variant: m.variant, Surface: SurfacePod, AtSeconds: at.Round(time.Millisecond).Seconds(), Attempt: tryMutant(ctx, env, m),
+			Fault: m.fault, Variant: m.variant, Surface: SurfacePod, AtSeconds: at.Round(time.Millisecond).Seconds(), Attempt: k.mutant(ctx, m),
 		})
 	}
-	r.After = tryGolden(ctx, env, golden(env, "bvc-golden-"))
+	r.After = k.golden(ctx, golden(env, "bvc-golden-"))
 	return r
 }
 
@@ -133,9 +143,9 @@ func goldenOptions(env *cluster.Env, name string) pods.Options {
 
 func golden(env *cluster.Env, name string) *corev1.Pod { return pods.Golden(goldenOptions(env, name)) }
 
-func tryGolden(ctx context.Context, env *cluster.Env, pod *corev1.Pod) Golden {
+func (k *maker) golden(ctx context.Context, pod *corev1.Pod) Golden {
 	sent := pod.DeepCopy()
-	stored, a := try(ctx, env, pod)
+	stored, a := k.try(ctx, pod)
 	g := Golden{Attempt: a}
 	if stored != nil {
 		g.Altered = compare(sent, stored)
@@ -143,28 +153,26 @@ func tryGolden(ctx context.Context, env *cluster.Env, pod *corev1.Pod) Golden {
 	return g
 }
 
-func tryMutant(ctx context.Context, env *cluster.Env, m mutant) Attempt {
-	pod := golden(env, "bvc-mutant-")
+func (k *maker) mutant(ctx context.Context, m mutant) Attempt {
+	pod := golden(k.env, "bvc-mutant-")
 	m.apply(pod)
-	stored, a := try(ctx, env, pod)
-	if stored != nil && !m.present(stored) {
-		a.Class, a.By = Neutralised, ByOther
-	}
-	return a
+	stored, a := k.try(ctx, pod)
+	return settled(a, stored, &m)
 }
 
-// try creates the pod and deletes it at once. The stored pod is nil when it
-// was not admitted.
-func try(ctx context.Context, env *cluster.Env, pod *corev1.Pod) (*corev1.Pod, Attempt) {
+// try creates the pod. The stored pod is nil when it was not admitted.
+func (k *maker) try(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, Attempt) {
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	stored, err := env.CreatePod(limited, pod)
+	stored, err := k.env.CreatePod(limited, pod)
 	a := Classify(err)
 	if err != nil {
 		return nil, a
 	}
-	// What stays because this fails is removed by DeleteAll, and after that by
-	// the run's cleanup, which reports what it can not remove.
-	_ = env.DeletePod(limited, stored)
+	if k.stored++; k.stored%removeAfter == 0 {
+		// What stays because this fails is removed at the end, and after that
+		// by the run's cleanup, which reports what it can not remove.
+		_ = k.env.DeleteFrom(limited, pod.Namespace, cluster.Pods)
+	}
 	return stored, a
 }

@@ -224,8 +224,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		pod.Name, pod.UID = "stored", "uid"
 		reply(http.StatusCreated, pod)
 	case r.Method == http.MethodDelete:
-		if strings.HasSuffix(r.URL.Path, "/stored") {
-			f.pods.Add(-1)
+		if strings.HasSuffix(r.URL.Path, "/pods") {
+			f.pods.Store(0) // a deletecollection
 		}
 		reply(http.StatusOK, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess})
 	default:

@@ -109,7 +109,7 @@ func observeEphemeral(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	if err := add(nil, ""); err != nil {
 		return stopped("ephemeral container without fault", err)
 	}
-	if err := env.DeleteAll(ctx, cluster.Pods); err != nil {
+	if err := env.DeleteFrom(ctx, env.Namespaces[0], cluster.Pods); err != nil {
 		return stopped("delete pods", Classify(err).trouble())
 	}
 	return o, nil
@@ -153,7 +153,7 @@ func addContainer(ctx context.Context, env *cluster.Env, carriers map[string]*ca
 		// An ephemeral container stays as long as its pod: the next try must
 		// not see this one's fault.
 		delete(carriers, kind)
-		_ = env.DeletePod(limited, c.pod) // what stays is removed by DeleteAll
+		_ = env.DeletePod(limited, c.pod) // what stays is removed at the end
 	}
 	return a, ctx.Err()
 }

@@ -305,7 +305,7 @@ func (b *batch) follow(ctx context.Context, env *cluster.Env) error {
 		case <-time.After(lookInterval):
 		}
 	}
-	if err := env.DeleteAll(ctx, b.resource); err != nil {
+	if err := env.DeleteFrom(ctx, b.options.Namespace, b.resource); err != nil {
 		return Classify(err).trouble()
 	}
 	return nil
