@@ -15,8 +15,8 @@ hash_of() {
 	for input in "$@"; do
 		case "$input" in
 		=*) printf '%s\n' "$input" ;;
-		# Names relative to the input: two checkouts of the same recipe share an entry.
-		*) (cd "$(dirname "$input")" && find "$(basename "$input")" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) ;;
+		# Names relative to the input: two checkouts of the same recipe share an entry. Profiles share files by links.
+		*) (cd "$(dirname "$input")" && find -L "$(basename "$input")" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) ;;
 		esac
 	done | sha256sum | cut -c1-16
 }

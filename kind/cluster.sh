@@ -31,6 +31,9 @@ remove() {
 	rm -rf "$state"
 }
 
+# engine: the profile has policies for Kyverno.
+engine() { [ -d "$here/profiles/$profile/policies" ]; }
+
 network() { "$here/network.sh" "$cluster" "$(sed -n 's/^ *podSubnet: //p' "$here/profiles/$profile/kind.yaml")"; }
 
 # connected: the nodes are ready and Services work on each. kube-proxy has no readiness probe, so it is asked.
@@ -55,13 +58,15 @@ connected() {
 complete() {
 	kubectl --namespace kube-system rollout status daemonset --selector k8s-app --timeout 120s >/dev/null &&
 		kubectl --namespace kube-system rollout status deployment/coredns --timeout 120s >/dev/null &&
-		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout 120s >/dev/null
+		kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout 120s >/dev/null &&
+		{ ! engine || "$here/kyverno.sh" wait; }
 }
 
 # renew: new pods in place of those whose recorded state is from before the nodes were stopped.
 renew() {
 	kubectl --namespace kube-system rollout restart daemonset,deployment --selector 'k8s-app in (kube-dns,kube-router)' &&
-		kubectl --namespace local-path-storage rollout restart deployment
+		kubectl --namespace local-path-storage rollout restart deployment &&
+		{ ! engine || kubectl --namespace kyverno rollout restart deployment; }
 } >/dev/null
 
 # usable: the cluster is the one that is wanted, and serves.
@@ -107,6 +112,10 @@ create() {
 	done |
 		sed "s|KUBE_ROUTER_IMAGE|$(addon kube-router github.com/cloudnativelabs/kube-router/v2)|; s|LOCAL_PATH_IMAGE|$(addon local-path github.com/rancher/local-path-provisioner local-path-provisioner)|" |
 		kubectl apply --filename - >/dev/null
+	if engine; then
+		say "policy engine"
+		"$here/kyverno.sh" up "$here/profiles/$profile/policies"
+	fi
 	say "waiting until all is ready"
 	complete
 	printf '%s\n' "$definition" >"$state/definition"
@@ -134,7 +143,9 @@ up)
 	"$here/engine.sh"
 	image="${NODE_IMAGE:-$("$node/image.sh" "$minor")}"
 	"$here/registry.sh" >/dev/null
-	definition="$(hash_of "=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh")"
+	parts=("=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh")
+	if engine; then parts+=("$here/kyverno.sh" "$here/node/kyverno" "$("$here/signing-key.sh")/public.pem"); fi
+	definition="$(hash_of "${parts[@]}")"
 	if usable; then
 		say "$cluster fits and is kept"
 	else

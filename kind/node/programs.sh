@@ -10,6 +10,9 @@ build_kube_router() {
 	go_build "$node/kube-router" github.com/cloudnativelabs/kube-router/v2/cmd/kube-router "$1/kube-router" \
 		"-X github.com/cloudnativelabs/kube-router/v2/pkg/version.Version=$(version_of "$node/kube-router" github.com/cloudnativelabs/kube-router/v2)"
 }
+build_kyverno() {
+	go_build "$node/kyverno" tool "$1/" "-X github.com/kyverno/kyverno/pkg/version.BuildVersion=$(version_of "$node/kyverno" github.com/kyverno/kyverno)"
+}
 build_local_path() { go_build "$node/local-path" github.com/rancher/local-path-provisioner "$1/local-path-provisioner"; }
 
 default_minor=1.36

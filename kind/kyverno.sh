@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# kyverno.sh up FOLDER   puts Kyverno into $CLUSTER with the policies of the folder, and waits until they hold
+# kyverno.sh wait        waits until Kyverno serves and all policies that are there hold
+# Kyverno's admission controller only: nothing here needs reports, generated objects or clean-up.
+set -o errexit -o nounset -o pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+node="$here/node"
+. "$here/cache.sh"
+. "$node/programs.sh"
+. "$node/images.sh"
+kubectl() { docker exec --interactive "$CLUSTER-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+apply() { kubectl apply --server-side --force-conflicts --filename - >/dev/null; }
+
+# build_kyverno_install FOLDER: Kyverno's own manifest, from its module, less the other controllers and the init
+# container, which removes reports of older versions. It tells sooner that it is ready. ReplicaSets, which Kyverno
+# passes over as it comes, are looked at like other controllers.
+build_kyverno_install() {
+	local module
+	module="$(cd "$node/kyverno" && GOWORK=off go list -f '{{.Module.Dir}}' github.com/kyverno/kyverno/cmd/kyverno)"
+	awk 'BEGIN { RS = "---\n"; ORS = "" } !/\n  name: kyverno[-:](background|cleanup|reports|rbac)[-:]/ { print "---\n" $0 }' "$module/config/install-latest-testing.yaml" |
+		sed -e '/^      initContainers:/,/^      containers:/{/^      containers:/!d}' \
+			-e '/^    \[ReplicaSet/d' \
+			-e 's|image: "reg.kyverno.io/kyverno/kyverno:.*"|image: KYVERNO_IMAGE|; s|imagePullPolicy: .*|imagePullPolicy: Always|' \
+			-e 's|--admissionReports=true|--admissionReports=false|' \
+			-e '/^          startupProbe:/,/^          livenessProbe:/{s|failureThreshold: .*|failureThreshold: 120|;s|periodSeconds: .*|periodSeconds: 1|}' \
+			-e '/^          readinessProbe:/,/^          volumeMounts:/{s|initialDelaySeconds: .*|initialDelaySeconds: 0|;s|periodSeconds: .*|periodSeconds: 1|}' \
+			>"$1/install.yaml"
+}
+
+# image: puts it into the registry. Nodes get it from there, as from any registry: the other rules on pods hold for it too.
+image() {
+	local program name registry
+	program="$(program kyverno "$node/kyverno" build_kyverno)"
+	name="kyverno:$(version_of "$node/kyverno" github.com/kyverno/kyverno)-${program##*-}"
+	registry="$("$here/registry.sh")"
+	docker image inspect "$registry/$name" >/dev/null 2>&1 || put_image "$registry/$name" scratch "$program/kyverno"
+	docker push --quiet "$registry/$name" >/dev/null
+	printf 'bvc-registry:5000/%s\n' "$name"
+}
+
+# held: each policy is part of a webhook that the API server calls.
+held() {
+	local paths name
+	paths="$(kubectl get validatingwebhookconfiguration kyverno-resource-validating-webhook-cfg --output jsonpath='{range .webhooks[*]}{.clientConfig.service.path}/{"\n"}{end}' 2>/dev/null)" || return 1
+	for name in $(kubectl get validatingpolicies,imagevalidatingpolicies --output jsonpath='{.items[*].metadata.name}'); do
+		[[ "$paths" == */"$name"/* ]] || return 1
+	done
+}
+
+wait_for_policies() {
+	kubectl --namespace kyverno rollout status deployment/kyverno-admission-controller --timeout 120s >/dev/null
+	for _ in $(seq 120); do
+		held && return
+		sleep 0.5
+	done
+	say "Kyverno has not taken up all policies:"
+	kubectl get validatingpolicies,imagevalidatingpolicies >&2
+	return 1
+}
+
+case "${1:-}" in
+up)
+	install="$(artefact kyverno-install build_kyverno_install "$node/kyverno/go.mod")"
+	image="$(image)"
+	sed "s|KYVERNO_IMAGE|$image|" "$install/install.yaml" | apply
+	key="$(sed ':a;N;$!ba;s/\n/\\\\n/g' "$("$here/signing-key.sh")/public.pem")"
+	kubectl wait --for condition=Established --timeout 60s crd/validatingpolicies.policies.kyverno.io crd/imagevalidatingpolicies.policies.kyverno.io >/dev/null
+	kubectl --namespace kyverno rollout status deployment/kyverno-admission-controller --timeout 180s >/dev/null
+	for policy in "$2"/*.yaml; do sed "s|PUBLIC_KEY|$key|" "$policy" | apply; done
+	wait_for_policies
+	;;
+wait)
+	wait_for_policies
+	;;
+*)
+	usage "usage: kyverno.sh up FOLDER | kyverno.sh wait"
+	;;
+esac
