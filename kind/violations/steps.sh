@@ -8,6 +8,19 @@ export KUBECONFIG
 kubectl="$("$(dirname "${BASH_SOURCE[0]}")/../binaries.sh")/kubectl"
 kubectl() { "$kubectl" "$@"; }
 
+# An image that keeps every rule of the profiles: bvc's own, where it was made; signatures are verified even in a dry run.
+image="${BVC_IMAGE:-$(cat "$(dirname "${BASH_SOURCE[0]}")/../../.work/image" 2>/dev/null || echo bvc-registry:5000/bvc:none)}"
+# admitted FILE [OPTION...]: in a dry run. IMAGE in the file stands for that image.
+admitted() { sed "s|IMAGE|$image|" "$1" | kubectl create --dry-run=server --filename - "${@:2}"; }
+# says TEXT COMMAND...: the command says, in the end, that text.
+says() {
+	local text="$1" said
+	shift
+	said="$("$@" 2>&1)" || true
+	printf '%s\n' "$said"
+	[[ "$said" == *"$text"* ]]
+}
+
 # await SECONDS WHAT COMMAND...: until the command succeeds; says what did not come about.
 await() {
 	local until=$((SECONDS + $1)) what="$2"

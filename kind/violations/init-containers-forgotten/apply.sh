@@ -10,4 +10,4 @@ if kubectl get validatingadmissionpolicy require-ro-rootfs --output jsonpath='{.
 	kubectl patch validatingadmissionpolicy require-ro-rootfs --type json \
 		--patch '[{"op":"test","path":"/spec/validations/1/expression","value":"'"$rule"'"},{"op":"remove","path":"/spec/validations/1"}]' >/dev/null
 fi
-await 30 "bvc-tenant-a admits an init container with a writable root file system" kubectl create --dry-run=server --filename "$here/pod.yaml"
+await 30 "bvc-tenant-a admits an init container with a writable root file system" admitted "$here/pod.yaml"

@@ -5,4 +5,4 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 
 kubectl label namespace bvc-tenant-a --overwrite pod-security.kubernetes.io/enforce=privileged >/dev/null
-await 30 "bvc-tenant-a admits a privileged pod" kubectl create --dry-run=server --filename "$here/pod.yaml"
+await 30 "bvc-tenant-a admits a privileged pod" admitted "$here/pod.yaml"

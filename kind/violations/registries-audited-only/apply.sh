@@ -5,4 +5,4 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 
 kubectl patch validatingadmissionpolicybinding restrict-image-registries --type merge --patch '{"spec":{"validationActions":["Audit","Warn"]}}' >/dev/null
-await 30 "bvc-tenant-a admits an image from a foreign registry" kubectl create --dry-run=server --filename "$here/pod.yaml"
+await 30 "bvc-tenant-a admits an image from a foreign registry" admitted "$here/pod.yaml"
