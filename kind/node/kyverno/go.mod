@@ -355,7 +355,6 @@ require (
 
 tool (
 	github.com/kyverno/kyverno/cmd/kyverno
-	github.com/kyverno/kyverno/cmd/kyverno-init
 )
 
 replace k8s.io/pod-security-admission => github.com/kyverno/pod-security-admission v0.0.0-20251031094455-46f20778634f
