@@ -114,7 +114,7 @@ create() {
 		kubectl apply --filename - >/dev/null
 	if engine; then
 		say "policy engine"
-		"$here/kyverno.sh" up "$here/profiles/$profile/policies"
+		"$here/kyverno.sh" up "$here/profiles/$profile/policies"/*.yaml
 	fi
 	say "waiting until all is ready"
 	complete

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# kyverno.sh up FOLDER   puts Kyverno into $CLUSTER with the policies of the folder, and waits until they hold
-# kyverno.sh wait        waits until Kyverno serves and all policies that are there hold
+# kyverno.sh up FILE...    puts Kyverno into $CLUSTER with the policies of the files, and waits until they hold
+# kyverno.sh add FILE...   adds policies to Kyverno, and waits until all hold
+# kyverno.sh wait          waits until Kyverno serves and all policies that are there hold
 # Kyverno's admission controller only: nothing here needs reports, generated objects or clean-up.
 set -o errexit -o nounset -o pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -58,21 +59,33 @@ wait_for_policies() {
 	return 1
 }
 
-case "${1:-}" in
+add() {
+	local key policy
+	key="$(sed ':a;N;$!ba;s/\n/\\\\n/g' "$("$here/signing-key.sh")/public.pem")"
+	for policy in "$@"; do sed "s|PUBLIC_KEY|$key|" "$policy" | apply; done
+}
+
+action="${1:-}"
+[ $# -eq 0 ] || shift
+case "$action" in
 up)
 	install="$(artefact kyverno-install build_kyverno_install "$node/kyverno/go.mod")"
 	image="$(image)"
 	sed "s|KYVERNO_IMAGE|$image|" "$install/install.yaml" | apply
-	key="$(sed ':a;N;$!ba;s/\n/\\\\n/g' "$("$here/signing-key.sh")/public.pem")"
 	kubectl wait --for condition=Established --timeout 60s crd/validatingpolicies.policies.kyverno.io crd/imagevalidatingpolicies.policies.kyverno.io >/dev/null
+	# It refuses policies until it serves.
 	kubectl --namespace kyverno rollout status deployment/kyverno-admission-controller --timeout 180s >/dev/null
-	for policy in "$2"/*.yaml; do sed "s|PUBLIC_KEY|$key|" "$policy" | apply; done
+	add "$@"
+	wait_for_policies
+	;;
+add)
+	add "$@"
 	wait_for_policies
 	;;
 wait)
 	wait_for_policies
 	;;
 *)
-	usage "usage: kyverno.sh up FOLDER | kyverno.sh wait"
+	usage "usage: CLUSTER=bvc-... kyverno.sh up FILE... | add FILE... | wait"
 	;;
 esac
