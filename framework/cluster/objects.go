@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -94,10 +95,11 @@ func (e *Env) DeleteAll(ctx context.Context, resource schema.GroupVersionResourc
 	return nil
 }
 
-// DeleteFrom does the same in one namespace.
-func (e *Env) DeleteFrom(ctx context.Context, namespace string, resource schema.GroupVersionResource) error {
-	err := e.tenantDynamic.Resource(resource).Namespace(namespace).DeleteCollection(ctx, atOnce(),
-		metav1.ListOptions{LabelSelector: LabelRun + "=" + e.RunID + "," + LabelProbe + "=" + e.probe})
+// DeleteFrom does the same in one namespace, with only those objects that the
+// label selectors take as well.
+func (e *Env) DeleteFrom(ctx context.Context, namespace string, resource schema.GroupVersionResource, selectors ...string) error {
+	selector := strings.Join(append([]string{LabelRun + "=" + e.RunID, LabelProbe + "=" + e.probe}, selectors...), ",")
+	err := e.tenantDynamic.Resource(resource).Namespace(namespace).DeleteCollection(ctx, atOnce(), metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
 	}

@@ -71,14 +71,9 @@ const (
 // trusts. Pods are not kept at a gate: a node may be what checks signatures.
 var Signature = check.NewProbe[*cluster.Env, Signatures](check.ProbeMeta{
 	Name: "signatures", SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 1,
-	Needs: []check.Right{
-		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "get", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "list", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "patch", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "list", Resource: "events", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "get", Resource: "secrets", Scope: check.TenantNamespaces},
-	},
+	Needs: append(followRights(),
+		check.Right{As: check.Tenant, Verb: "patch", Resource: "pods", Scope: check.TenantNamespaces},
+		check.Right{As: check.Tenant, Verb: "get", Resource: "secrets", Scope: check.TenantNamespaces}),
 }, observeSignatures)
 
 // signatureMutants give the pod another image; init containers run what they
@@ -131,8 +126,7 @@ func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error
 	for i := range kinds {
 		kinds[i].limit += runLimit
 	}
-	// First, because removing its pods removes those of the others as well.
-	kinds = append([]controller{{surface: SurfacePod, resource: cluster.Pods, limit: runLimit, pause: signaturePause, object: barePod}}, kinds...)
+	kinds = append(kinds, controller{surface: SurfacePod, resource: cluster.Pods, limit: runLimit, pause: signaturePause, object: barePod})
 	o.Surfaces.Surfaces, err = s.run(ctx, env, kinds)
 	if err != nil {
 		return o, err
@@ -226,6 +220,10 @@ func settleRunning(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
 	if m != nil && !m.present(pod) {
 		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
 	}
+	if pod.DeletionTimestamp != nil {
+		// Of a container that never ran the kubelet then says that it ended.
+		return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
+	}
 	name := pod.Spec.Containers[0].Name
 	statuses := pod.Status.ContainerStatuses
 	if m != nil && m.variant == inInit {
@@ -237,11 +235,16 @@ func settleRunning(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
 	return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
 }
 
+// ended reports whether a container has run and ended. Kubelets say that of
+// containers they lost sight of as well, and of such as could not be started;
+// those have no time of start.
+func ended(t *corev1.ContainerStateTerminated) bool { return t != nil && t.StartedAt.Unix() > 0 }
+
 // settleContainer says of one container whether it ran.
 func settleContainer(s corev1.ContainerStatus) (Attempt, Learnt) {
 	waiting := s.State.Waiting
 	switch {
-	case s.State.Running != nil || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil:
+	case s.State.Running != nil || ended(s.State.Terminated) || ended(s.LastTerminationState.Terminated):
 		return Attempt{Class: Admitted, By: ByNobody, Cause: CauseNone}, LearntNode
 	case waiting == nil:
 	case waiting.Reason == "SignatureValidationFailed",
@@ -370,7 +373,7 @@ func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *m
 		select {
 		case <-ctx.Done():
 			return a, learnt, ctx.Err()
-		case <-time.After(lookInterval / 2):
+		case <-time.After(removeEvery / 2):
 		}
 	}
 	return a, learnt, nil

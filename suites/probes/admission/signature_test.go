@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
@@ -25,8 +26,10 @@ func TestSettleContainer(t *testing.T) {
 		learnt Learnt
 	}{
 		"runs":             {corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}, Admitted, ByNobody, CauseNone, LearntNode},
-		"has run":          {corev1.ContainerStatus{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}, Admitted, ByNobody, CauseNone, LearntNode},
-		"ran before":       {corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}, Admitted, ByNobody, CauseNone, LearntNode},
+		"has run":          {corev1.ContainerStatus{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, StartedAt: metav1.Now()}}}, Admitted, ByNobody, CauseNone, LearntNode},
+		"ran before":       {corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{StartedAt: metav1.Now()}}}, Admitted, ByNobody, CauseNone, LearntNode},
+		"lost sight of":    {corev1.ContainerStatus{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "ContainerStatusUnknown", ExitCode: 137}}}, Infrastructure, ByNobody, CauseNotStarted, LearntNothing},
+		"not startable":    {corev1.ContainerStatus{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "StartError", StartedAt: metav1.Unix(0, 0)}}}, Infrastructure, ByNobody, CauseNotStarted, LearntNothing},
 		"CRI-O":            {waiting("SignatureValidationFailed", "image pull failed for r/x because the signature validation failed: Source image rejected: A signature was required, but no signature exists"), Policy, ByNode, CauseNone, LearntNode},
 		"CRI-O, back-off":  {waiting("ImagePullBackOff", `Back-off pulling image "r/x": SignatureValidationFailed: Source image rejected: A signature was required, but no signature exists`), Policy, ByNode, CauseNone, LearntNode},
 		"CRI-O, create":    {waiting("CreateContainerError", "SignatureValidationFailed: Source image rejected: Running image docker://r/x is rejected by policy."), Policy, ByNode, CauseNone, LearntNode},

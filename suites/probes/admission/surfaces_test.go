@@ -96,7 +96,7 @@ func TestLearn(t *testing.T) {
 // Events are about the object or about what it made; no other object's.
 func TestNamed(t *testing.T) {
 	one, eleven := &workload{}, &workload{}
-	b := batch{by: map[string]*workload{"bvc-job-ab-1": one, "bvc-job-ab-11": eleven}}
+	b := follower{by: map[string]*workload{"bvc-job-ab-1": one, "bvc-job-ab-11": eleven}}
 	for name, want := range map[string]*workload{
 		"bvc-job-ab-1": one, "bvc-job-ab-11": eleven, "bvc-job-ab-1-29400000": one, "bvc-job-ab-11-x": eleven, "bvc-job-ab-12": nil, "other": nil, "": nil,
 	} {

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
@@ -28,28 +31,35 @@ const (
 	followLimit = 30 * time.Second
 	// cronLimit has a whole minute more: a CronJob is due on the minute.
 	cronLimit = followLimit + time.Minute
-	// lookInterval lies between two looks at pods and events.
-	lookInterval = 2 * time.Second
+	// removeEvery lies between two removals of what has been seen enough of: a
+	// controller whose pods are refused tries again and again.
+	removeEvery = 3 * time.Second
+	// watchAgain is how long after its end a watch is begun again.
+	watchAgain = time.Second
 	// placeLimit is how long the scheduler may take to choose the node for the
 	// DaemonSets.
 	placeLimit = 30 * time.Second
-	// listLimit bounds what one look reads: more pods than nodes that a
-	// DaemonSet could reach are never made.
-	listLimit = 500
 )
 
 // Workloads has controllers make golden and mutant pods, and follows each to
 // its pod or to the reason why there is none: rules may know pods and forget
 // controllers, and policies may exempt the accounts of controllers.
 var Workloads = check.NewProbe[*cluster.Env, Surfaces](check.ProbeMeta{
-	Name: "workloads", SchemaVersion: 1, Timeout: 6 * time.Minute, Weight: 1,
-	Needs: []check.Right{
-		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "get", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "list", Resource: "pods", Scope: check.TenantNamespaces},
-		{As: check.Tenant, Verb: "list", Resource: "events", Scope: check.TenantNamespaces},
-	},
+	Name: "workloads", SchemaVersion: 1, Timeout: 6 * time.Minute, Weight: 1, Needs: followRights(),
 }, observeWorkloads)
+
+// followRights are needed to see what controllers do; which of them the tenant
+// may create is asked of the authoriser one by one.
+func followRights() []check.Right {
+	var all []check.Right
+	for _, verb := range []string{"create", "get", "list", "watch"} {
+		all = append(all, check.Right{As: check.Tenant, Verb: verb, Resource: "pods", Scope: check.TenantNamespaces})
+	}
+	for _, verb := range []string{"list", "watch"} {
+		all = append(all, check.Right{As: check.Tenant, Verb: verb, Resource: "events", Scope: check.TenantNamespaces})
+	}
+	return all
+}
 
 // controller is a kind of object that makes pods.
 type controller struct {
@@ -75,7 +85,7 @@ func controllers() []controller {
 		return batchv1.JobSpec{Template: t, Parallelism: &one, Completions: &one}
 	}
 	return []controller{
-		// First, because it is due on the minute: the others are tried meanwhile.
+		// First, because it is due on the minute.
 		{SurfaceCronJob, cluster.CronJobs, cronLimit, 0, func(m metav1.ObjectMeta, t corev1.PodTemplateSpec) metav1.Object {
 			return &batchv1.CronJob{TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "CronJob"}, ObjectMeta: m, Spec: batchv1.CronJobSpec{
 				Schedule: "* * * * *", ConcurrencyPolicy: batchv1.ForbidConcurrent,
@@ -104,6 +114,9 @@ func controllers() []controller {
 type workload struct {
 	mutant *mutant
 	try    Try
+	// until is when its controller is no longer waited for.
+	until   time.Time
+	removed bool
 }
 
 // series is what is brought in by each controller.
@@ -130,30 +143,17 @@ type series struct {
 // batch is the objects of one controller.
 type batch struct {
 	controller
-	series
-	allowed  bool
-	deadline time.Time
-	names    []string
-	by       map[string]*workload
+	allowed bool
+	// todo are the mutants (nil for the golden pod) in the order in which they
+	// are sent, names what has been sent.
+	todo  []planned
+	names []string
+	last  time.Time
 }
 
-func (b *batch) seen() Surface {
-	s := Surface{Name: b.surface, Allowed: b.allowed, Tries: []Try{}}
-	for _, name := range b.names {
-		s.Tries = append(s.Tries, b.by[name].try)
-	}
-	return s
-}
-
-// open reports whether a try may still come to another end: a controller tries
-// again after trouble.
-func (b *batch) open() bool {
-	for _, w := range b.by {
-		if w.try.Class == Infrastructure && w.try.Learnt != LearntRequest {
-			return true
-		}
-	}
-	return false
+type planned struct {
+	mutant  *mutant
+	variant string
 }
 
 func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
@@ -179,47 +179,65 @@ func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	return o, err
 }
 
-// run takes the kinds one after the other. It returns what was seen also with
-// an error.
-func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) ([]Surface, error) {
-	var all []*batch
-	seen := func(phase string, err error) ([]Surface, error) {
-		out := []Surface{}
-		for _, b := range all {
-			out = append(out, b.seen())
-		}
-		if err != nil {
-			err = &check.Stopped{Phase: phase, Err: err}
-		}
-		return out, err
-	}
+// run tries the kinds in turn, so that no controller of the cluster gets many
+// objects at once. It returns what was seen also with an error.
+func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (seen []Surface, err error) {
+	f := &follower{series: s, env: env, by: map[string]*workload{}}
+	var batches []*batch
+	defer func() { seen = f.seen(batches) }()
 	for _, c := range kinds {
-		b := &batch{controller: c, series: s, by: map[string]*workload{}}
-		all = append(all, b)
-		var err error
+		b := &batch{controller: c}
+		batches = append(batches, b)
 		if b.allowed, err = may(ctx, env, "create", c.resource.Group, c.resource.Resource, ""); err != nil {
-			return seen(c.surface, err)
+			return nil, &check.Stopped{Phase: c.surface, Err: err}
 		}
 		if !b.allowed {
 			continue
 		}
-		if err := b.create(ctx, env); err != nil {
-			return seen(c.surface, err)
+		for _, variant := range s.goldens {
+			b.todo = append(b.todo, planned{nil, variant})
 		}
-		if c.surface == SurfaceCronJob {
+		for _, m := range s.mutants(c.surface) {
+			b.todo = append(b.todo, planned{&m, m.variant})
+		}
+		b.todo = append(b.todo, planned{nil, ""})
+	}
+	watching, stop := context.WithCancel(ctx)
+	var watches sync.WaitGroup
+	defer watches.Wait()
+	defer stop()
+	watches.Go(func() { f.watchEvents(watching) })
+	watches.Go(func() { f.watchPods(watching) })
+
+	removed := time.Now()
+	for {
+		left := f.createNext(ctx, batches)
+		if time.Since(removed) >= removeEvery {
+			removed = time.Now()
+			f.removeSettled(ctx, batches)
+		}
+		if left == 0 && !f.open() {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, &check.Stopped{Phase: "follow the controllers", Err: err}
+		}
+		if left == 0 || f.paused(batches) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait.Interval):
+			}
+		}
+	}
+	for _, b := range batches {
+		if !b.allowed {
 			continue
 		}
-		if err := b.follow(ctx, env); err != nil {
-			return seen(c.surface, err)
+		if err := env.DeleteFrom(ctx, s.options.Namespace, b.resource); err != nil {
+			return nil, &check.Stopped{Phase: b.surface, Err: Classify(err).trouble()}
 		}
 	}
-	for _, b := range all {
-		// Due on the minute, and followed last.
-		if b.surface == SurfaceCronJob && b.allowed {
-			return seen(b.surface, b.follow(ctx, env))
-		}
-	}
-	return seen("", nil)
+	return nil, nil
 }
 
 // someNode is a node that takes the tenant's pods, for DaemonSets: without one
@@ -242,112 +260,172 @@ func someNode(ctx context.Context, env *cluster.Env) (string, error) {
 	return placed.Spec.NodeName, nil
 }
 
-// create sends the golden pods, the mutants, and the golden pod again.
-func (b *batch) create(ctx context.Context, env *cluster.Env) error {
-	for _, variant := range b.goldens {
-		if err := b.add(ctx, env, nil, variant); err != nil {
-			return err
-		}
-	}
-	for _, m := range b.mutants(b.surface) {
-		if err := b.add(ctx, env, &m, ""); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(b.pause):
-		}
-	}
-	err := b.add(ctx, env, nil, "")
-	b.deadline = time.Now().Add(b.limit)
-	return err
+// follower knows what became of each object.
+type follower struct {
+	series
+	env *cluster.Env
+
+	mu sync.Mutex
+	by map[string]*workload
 }
 
-func (b *batch) add(ctx context.Context, env *cluster.Env, m *mutant, variant string) error {
+// createNext sends one object of each kind and returns how many are left.
+func (f *follower) createNext(ctx context.Context, batches []*batch) (left int) {
+	for _, b := range batches {
+		if len(b.todo) > 0 && time.Since(b.last) >= b.pause && ctx.Err() == nil {
+			next := b.todo[0]
+			b.todo, b.last = b.todo[1:], time.Now()
+			f.create(ctx, b, next)
+		}
+		left += len(b.todo)
+	}
+	return left
+}
+
+// paused reports whether all that is left waits for its time.
+func (f *follower) paused(batches []*batch) bool {
+	for _, b := range batches {
+		if len(b.todo) > 0 && time.Since(b.last) >= b.pause {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *follower) create(ctx context.Context, b *batch, next planned) {
 	// CronJobs may have 52 characters.
-	name := strings.ToLower(fmt.Sprintf("bvc-%s%s-%.6s-%d", b.prefix, b.surface, env.RunID, len(b.names)))
-	w := &workload{mutant: m, try: newTry(m, variant, b.start)}
-	b.names, b.by[name] = append(b.names, name), w
-	options := b.options
+	name := strings.ToLower(fmt.Sprintf("bvc-%s%s-%.6s-%d", f.prefix, b.surface, f.env.RunID, len(b.names)))
+	w := &workload{mutant: next.mutant, until: time.Now().Add(b.limit), try: newTry(next.mutant, next.variant, f.start)}
+	f.mu.Lock()
+	b.names, f.by[name] = append(b.names, name), w
+	f.mu.Unlock()
+	options := f.options
 	if b.surface == SurfaceDaemonSet {
-		options.Node = b.node
+		options.Node = f.node
 	}
 	pod := pods.Golden(options)
 	switch {
-	case m != nil:
-		m.apply(pod)
-	case variant == VariantUserNamespace:
+	case next.mutant != nil:
+		next.mutant.apply(pod)
+	case next.variant == VariantUserNamespace:
 		userNamespaced(pod)
 	}
-	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: env.Labels(map[string]string{labelWorkload: name})}, Spec: pod.Spec}
+	labels := map[string]string{labelWorkload: name}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: f.env.Labels(labels)}, Spec: pod.Spec}
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	if err := env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: options.Namespace}, template)); err != nil {
-		w.try.Attempt, w.try.Learnt = b.refused(err), LearntRequest
+	err := f.env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: options.Namespace, Labels: labels}, template))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.until = time.Now().Add(b.limit) // the request itself may have waited its turn
+	if err != nil {
+		w.try.Attempt, w.try.Learnt, w.removed = f.refused(err), LearntRequest, true
 	}
-	return ctx.Err()
 }
 
-// follow looks until each object has its pod or the reason why not, and then
-// removes them.
-func (b *batch) follow(ctx context.Context, env *cluster.Env) error {
-	for {
-		if err := b.look(ctx, env); err != nil {
-			return err
+// watchEvents learns from what controllers report. A watch that ends, or is
+// refused, is begun again until the context ends; it begins with what is there.
+func (f *follower) watchEvents(ctx context.Context) {
+	f.watch(ctx, func() (watch.Interface, error) {
+		return f.env.Tenant.CoreV1().Events(f.options.Namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "reason=FailedCreate,type=Warning"})
+	}, func(object runtime.Object) {
+		if e, ok := object.(*corev1.Event); ok {
+			if w := f.named(e.InvolvedObject.Name); w != nil && w.try.Learnt != LearntRequest {
+				w.learn(f.event(e.Message), LearntEvent)
+			}
 		}
-		if !b.open() || !time.Now().Before(b.deadline) {
-			break
+	})
+}
+
+func (f *follower) watchPods(ctx context.Context) {
+	f.watch(ctx, func() (watch.Interface, error) {
+		return f.env.Tenant.CoreV1().Pods(f.options.Namespace).Watch(ctx, metav1.ListOptions{LabelSelector: cluster.LabelRun + "=" + f.env.RunID + "," + labelWorkload})
+	}, func(object runtime.Object) {
+		if pod, ok := object.(*corev1.Pod); ok {
+			if w := f.by[pod.Labels[labelWorkload]]; w != nil {
+				w.learn(f.settle(pod, w.mutant))
+			}
+		}
+	})
+}
+
+func (f *follower) watch(ctx context.Context, begin func() (watch.Interface, error), learn func(runtime.Object)) {
+	for ctx.Err() == nil {
+		if w, err := begin(); err == nil {
+			for e := range w.ResultChan() {
+				if e.Type == watch.Added || e.Type == watch.Modified {
+					f.mu.Lock()
+					learn(e.Object)
+					f.mu.Unlock()
+				}
+			}
+			w.Stop()
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lookInterval):
+		case <-time.After(watchAgain):
 		}
 	}
-	if err := env.DeleteFrom(ctx, b.options.Namespace, b.resource); err != nil {
-		return Classify(err).trouble()
-	}
-	return nil
-}
-
-// look takes pods and events of the moment into the tries.
-func (b *batch) look(ctx context.Context, env *cluster.Env) error {
-	limited, cancel := context.WithTimeout(ctx, requestLimit)
-	defer cancel()
-	client := env.Tenant.CoreV1()
-	events, err := client.Events(env.Namespaces[0]).List(limited, metav1.ListOptions{FieldSelector: "reason=FailedCreate,type=Warning", Limit: listLimit})
-	if err != nil {
-		return Classify(err).trouble()
-	}
-	for _, e := range events.Items {
-		if w := b.named(e.InvolvedObject.Name); w != nil && w.try.Learnt != LearntRequest {
-			w.learn(b.event(e.Message), LearntEvent)
-		}
-	}
-	made, err := client.Pods(env.Namespaces[0]).List(limited, metav1.ListOptions{
-		LabelSelector: cluster.LabelRun + "=" + env.RunID + "," + labelWorkload, Limit: listLimit})
-	if err != nil {
-		return Classify(err).trouble()
-	}
-	for i := range made.Items {
-		pod := &made.Items[i]
-		if w := b.by[pod.Labels[labelWorkload]]; w != nil {
-			w.learn(b.settle(pod, w.mutant))
-		}
-	}
-	return nil
 }
 
 // named finds the object that an event is about: itself, or what it made, whose
 // name begins with its own.
-func (b *batch) named(object string) *workload {
-	for name, w := range b.by {
+func (f *follower) named(object string) *workload {
+	for name, w := range f.by {
 		if object == name || strings.HasPrefix(object, name+"-") {
 			return w
 		}
 	}
 	return nil
+}
+
+// settled reports whether nothing more is expected; trouble of a controller may
+// still give way to something.
+func (w *workload) settled() bool {
+	return w.try.Learnt == LearntRequest || w.try.Learnt != LearntNothing && w.try.Class != Infrastructure || time.Now().After(w.until)
+}
+
+func (f *follower) open() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range f.by {
+		if !w.settled() {
+			return true
+		}
+	}
+	return false
+}
+
+// removeSettled removes the objects of which enough has been seen.
+func (f *follower) removeSettled(ctx context.Context, batches []*batch) {
+	for _, b := range batches {
+		var names []string
+		f.mu.Lock()
+		for _, name := range b.names {
+			if w := f.by[name]; !w.removed && w.settled() {
+				names, w.removed = append(names, name), true
+			}
+		}
+		f.mu.Unlock()
+		if len(names) > 0 {
+			// What stays is removed at the end.
+			_ = f.env.DeleteFrom(ctx, f.options.Namespace, b.resource, labelWorkload+" in ("+strings.Join(names, ",")+")")
+		}
+	}
+}
+
+func (f *follower) seen(batches []*batch) []Surface {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []Surface{}
+	for _, b := range batches {
+		s := Surface{Name: b.surface, Allowed: b.allowed, Tries: []Try{}}
+		for _, name := range b.names {
+			s.Tries = append(s.Tries, f.by[name].try)
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // learn keeps what says the most: a pod with the fault above all, then a pod
