@@ -235,7 +235,7 @@ func (s *session) get(ctx context.Context, what, id, accept string, allowed ...i
 		return answer{}, err
 	}
 	mediaType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	return answer{status: response.StatusCode, mediaType: strings.TrimSpace(mediaType), body: body, more: response.Header.Get("Link") != ""}, nil
+	return answer{status: response.StatusCode, mediaType: strings.TrimSpace(mediaType), body: body, more: strings.Contains(strings.Join(response.Header.Values("Link"), ","), "next")}, nil
 }
 
 // manifestTypes are the manifests that a verifier would accept.

@@ -70,7 +70,10 @@ func TestCausesOfHostileAnswers(t *testing.T) {
 		{"another manifest", says(200, string(types.OCIManifestSchema1), "{}"), Unexpected, "another digest"},
 		{"huge manifest", says(200, string(types.OCIManifestSchema1), strings.Repeat(" ", maxAnswer+1)), Unexpected, "larger than allowed"},
 		{"endless manifest", endless, Unexpected, "larger than allowed"},
-		{"endless error", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); endless(w, r) }, Unexpected, ""},
+		{"endless error", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			endless(w, r)
+		}, Unexpected, ""},
 		{"401", says(401, "application/json", `{"errors":[{"code":"UNAUTHORIZED","message":"<script>"}]}`), Unauthorised, "the registry answered 401 Unauthorized UNAUTHORIZED"},
 		{"403", says(403, "text/html", "<html>forbidden by the proxy</html>"), Unauthorised, "the registry answered 403 Forbidden"},
 		{"429", says(429, "application/json", `{"errors":[{"code":"TOOMANYREQUESTS","message":"x"}]}`), RateLimited, "429 Too Many Requests TOOMANYREQUESTS"},
@@ -197,7 +200,7 @@ func TestNoWayOutOfTLS(t *testing.T) {
 				switch {
 				case how == "token":
 					w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",service="x"`, plain.URL))
-					w.WriteHeader(401)
+					w.WriteHeader(http.StatusUnauthorized)
 				case r.URL.Path != "/v2/":
 					http.Redirect(w, r, plain.URL, http.StatusFound)
 				}
@@ -228,7 +231,7 @@ func fake(t *testing.T, manifest []byte, referrers http.HandlerFunc) string {
 		case strings.Contains(r.URL.Path, "/referrers/"):
 			referrers(w, r)
 		default:
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 		}
 	})
 }
@@ -289,7 +292,7 @@ func TestListsOfReferrers(t *testing.T) {
 // A payload or a bundle that is huge or another one is no reason to believe,
 // and none to stop.
 func TestHostileSignatures(t *testing.T) {
-	c, host, mine := client(t, Options{}), "", key(t)
+	c, mine := client(t, Options{}), key(t)
 	store := memory.New(memory.WithReferrersSupport(true), memory.Logger(log.New(io.Discard, "", 0)))
 	var how atomic.Value
 	how.Store("")
@@ -303,14 +306,14 @@ func TestHostileSignatures(t *testing.T) {
 				_, _ = io.WriteString(w, "{}")
 				return
 			case "gone":
-				w.WriteHeader(404)
+				w.WriteHeader(http.StatusNotFound)
 				return
 			}
 		}
 		store.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	host = strings.TrimPrefix(server.URL, "http://")
+	host := strings.TrimPrefix(server.URL, "http://")
 	a := seed(t, c, host+"/bvc:1", image(t))
 	if _, err := c.Sign(t.Context(), a, host+"/bvc", host+"/bvc", mine); err != nil {
 		t.Fatal(err)
@@ -339,7 +342,7 @@ func TestPushErrors(t *testing.T) {
 	}{
 		{"no right", func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet || r.Method == http.MethodHead {
-				w.WriteHeader(404)
+				w.WriteHeader(http.StatusNotFound)
 				return
 			}
 			says(403, "application/json", `{"errors":[{"code":"DENIED","message":"no"}]}`)(w, r)
@@ -347,10 +350,10 @@ func TestPushErrors(t *testing.T) {
 		{"no right to look", says(401, "application/json", `{"errors":[{"code":"UNAUTHORIZED"}]}`), Unauthorised},
 		{"full", func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet || r.Method == http.MethodHead {
-				w.WriteHeader(404)
+				w.WriteHeader(http.StatusNotFound)
 				return
 			}
-			w.WriteHeader(507)
+			w.WriteHeader(http.StatusInsufficientStorage)
 		}, Unexpected},
 	} {
 		_, err := c.Push(t.Context(), a, serve(t, one.handler)+"/bvc", "x")

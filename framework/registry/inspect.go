@@ -204,8 +204,7 @@ func (s *session) subject(ctx context.Context, one *Subject, key *PublicKey) err
 func (s *session) tagForm(ctx context.Context, one *Subject, digest v1.Hash, body []byte, key *PublicKey) error {
 	m, err := parseManifest(body)
 	if err != nil {
-		one.Unreadable++
-		return nil
+		return one.unreadable(err)
 	}
 	found, err := tagSignatures(m)
 	if err != nil {
@@ -229,6 +228,15 @@ func (s *session) tagForm(ctx context.Context, one *Subject, digest v1.Hash, bod
 // not about the registry: it is gone, too large, or another one.
 func broken(err error) bool {
 	return errors.Is(err, errTooLarge) || errors.Is(err, errNotAsked) || errors.Is(err, errUnreadable) || classify(err) == NotFound
+}
+
+// unreadable counts what is broken; what is wrong with the registry stays an error.
+func (s *Subject) unreadable(err error) error {
+	if !broken(err) {
+		return err
+	}
+	s.Unreadable++
+	return nil
 }
 
 // referrers lists what refers to a digest, by the registry's own list and by
@@ -279,18 +287,16 @@ func (s *session) referrers(ctx context.Context, one *Subject, digest v1.Hash) (
 // says the manifest itself: lists are known to leave it out.
 func (s *session) referrer(ctx context.Context, one *Subject, digest v1.Hash, d v1.Descriptor, key *PublicKey) error {
 	body, err := s.manifest(ctx, d.Digest.String())
-	if err != nil && !broken(err) {
-		return err
+	if err != nil {
+		return one.unreadable(err)
 	}
-	if err != nil || body == nil {
+	if body == nil {
 		// Listed and not there: it can not be verified by anybody, and may come back.
-		one.Unreadable++
-		return nil
+		return one.unreadable(errUnreadable)
 	}
 	m, err := parseManifest(body.body)
 	if err != nil {
-		one.Unreadable++
-		return nil
+		return one.unreadable(err)
 	}
 	kinds := []string{m.ArtifactType, string(m.Config.MediaType)}
 	for _, layer := range m.Layers {
@@ -310,21 +316,16 @@ func (s *session) referrer(ctx context.Context, one *Subject, digest v1.Hash, d 
 
 func (s *session) bundleForm(ctx context.Context, one *Subject, digest v1.Hash, m *v1.Manifest, key *PublicKey) error {
 	if len(m.Layers) != 1 {
-		one.Unreadable++
-		return nil
+		return one.unreadable(errUnreadable)
 	}
 	data, err := s.blob(ctx, m.Layers[0])
-	if err != nil && !broken(err) {
-		return err
-	}
 	if err != nil {
-		one.Unreadable++
-		return nil
+		return one.unreadable(err)
 	}
 	found, err := parseBundle(data)
 	switch {
 	case err != nil:
-		one.Unreadable++
+		return one.unreadable(err)
 	case found.attestation:
 		one.Attestations++
 	default:

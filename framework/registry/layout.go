@@ -15,7 +15,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // annotationSource keeps the reference that an image in a layout came from;
@@ -92,7 +91,7 @@ func SaveLayout(ctx context.Context, dir string, all []Named) error {
 // its images need. An error about what is in it is ErrBroken.
 func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %s", ErrBroken, fmt.Errorf(format, args...))
+		return fmt.Errorf("%w: %w", ErrBroken, fmt.Errorf(format, args...))
 	}
 	data, err := readFile(filepath.Join(dir, "index.json"), maxImageManifest)
 	if errors.Is(err, os.ErrNotExist) {
@@ -152,6 +151,8 @@ func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 	return all, nil
 }
 
+var errMissing = errors.New("is missing")
+
 // verifier reads every blob that an image needs once.
 type verifier struct {
 	ctx  context.Context
@@ -192,11 +193,12 @@ func (v verifier) manifest(d v1.Descriptor, depth int) error {
 			return errTooLarge
 		}
 		for _, one := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-			// Layers of this kind stay where they are, and no image of ours has one.
-			if one.MediaType == types.DockerForeignLayer || len(one.URLs) > 0 {
-				return fmt.Errorf("%s lies elsewhere; it can not be copied", one.Digest)
+			err := v.blob(one)
+			// Layers of Windows may stay where they are: they are not pushed either.
+			if errors.Is(err, errMissing) && !one.MediaType.IsDistributable() {
+				continue
 			}
-			if err := v.blob(one); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -223,7 +225,7 @@ func (v verifier) blob(d v1.Descriptor) error {
 	info, err := os.Lstat(v.path(d.Digest))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%s is missing", d.Digest)
+		return fmt.Errorf("%s %w", d.Digest, errMissing)
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():

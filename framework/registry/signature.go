@@ -16,15 +16,15 @@ import (
 
 // Names of cosign's formats.
 const (
-	payloadType         types.MediaType = "application/vnd.dev.cosign.simplesigning.v1+json"
-	signatureAnnotation                 = "dev.cosignproject.cosign/signature"
-	payloadKind                         = "cosign container image signature"
+	payloadType         = types.MediaType("application/vnd.dev.cosign.simplesigning.v1+json")
+	signatureAnnotation = "dev.cosignproject.cosign/signature"
+	payloadKind         = "cosign container image signature"
 
-	bundleType       types.MediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
-	bundlePrefix                     = "application/vnd.dev.sigstore.bundle"
-	statementType                    = "application/vnd.in-toto+json"
-	statementVersion                 = "https://in-toto.io/Statement/v1"
-	signPredicate                    = "https://sigstore.dev/cosign/sign/v1"
+	bundleType       = types.MediaType("application/vnd.dev.sigstore.bundle.v0.3+json")
+	bundlePrefix     = "application/vnd.dev.sigstore.bundle"
+	statementType    = "application/vnd.in-toto+json"
+	statementVersion = "https://in-toto.io/Statement/v1"
+	signPredicate    = "https://sigstore.dev/cosign/sign/v1"
 
 	// Further kinds of signatures that are counted and not verified.
 	notationType  = "application/vnd.cncf.notary.signature"
