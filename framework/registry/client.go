@@ -182,17 +182,13 @@ func (c *Client) session(ctx context.Context, repository name.Repository) (*sess
 	return &session{repository: repository, client: &http.Client{Transport: authenticated, CheckRedirect: checkRedirect}}, nil
 }
 
-// checkRedirect permits redirects to the store of the registry: few, never
-// from TLS to none, and not to the machine itself or its metadata service.
+// checkRedirect permits redirects to the store of the registry: few, and not
+// to the machine itself or its metadata service. That TLS stays is the guard's.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	first := via[0].URL
-	if first.Scheme == "https" && r.URL.Scheme != "https" {
-		return errPlain
-	}
-	if address, err := netip.ParseAddr(r.URL.Hostname()); err == nil && r.URL.Hostname() != first.Hostname() && (address.IsLoopback() || address.IsLinkLocalUnicast()) {
+	if address, err := netip.ParseAddr(r.URL.Hostname()); err == nil && r.URL.Hostname() != via[0].URL.Hostname() && (address.IsLoopback() || address.IsLinkLocalUnicast()) {
 		return errors.New("a redirect to an address of the machine itself")
 	}
 	return nil

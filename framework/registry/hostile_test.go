@@ -332,6 +332,28 @@ func TestHostileSignatures(t *testing.T) {
 	}
 }
 
+// What was asked for by digest has it, whoever signed something else.
+func TestBlobHasItsDigest(t *testing.T) {
+	c := client(t, Options{})
+	repository, err := name.NewRepository(serve(t, says(200, "x/y", "another"))+"/bvc", name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.session(t.Context(), repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := s.blob(t.Context(), v1.Descriptor{Digest: digestOf([]byte("another")), Size: 7}); err != nil || string(data) != "another" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if data, err := s.blob(t.Context(), v1.Descriptor{Digest: digestOf([]byte("the one")), Size: 7}); !errors.Is(err, errNotAsked) {
+		t.Errorf("%q, %v", data, err)
+	}
+	if data, err := s.blob(t.Context(), v1.Descriptor{Digest: digestOf([]byte("another")), Size: maxAnswer + 1}); !errors.Is(err, errTooLarge) {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 func TestPushErrors(t *testing.T) {
 	c, host := client(t, Options{}), start(t, true)
 	a := seed(t, c, host+"/a:1", image(t))

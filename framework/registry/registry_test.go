@@ -214,6 +214,9 @@ func sameLayers(t *testing.T, a, b *Artifact) {
 		return all
 	}
 	left, right := images(a), images(b)
+	if all, err := b.children(); err != nil || b.index != nil && len(all) != len(right) {
+		t.Errorf("the twin has %d manifests, %d of them for a platform, %v", len(all), len(right), err)
+	}
 	if len(left) != len(right) {
 		t.Fatalf("%d images and %d", len(left), len(right))
 	}

@@ -130,6 +130,28 @@ func lastMessage(t *testing.T, got execution) string {
 	return got.stderr[at:]
 }
 
+func firstLayer(t *testing.T, ref name.Reference) string {
+	t.Helper()
+	image, err := remote.Image(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := image.Layers()
+	if err != nil || len(layers) == 0 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	r, err := layers[0].Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestMirror(t *testing.T) {
 	for _, referrers := range []bool{true, false} {
 		host := registries(t, referrers, nil)
@@ -171,7 +193,14 @@ func TestMirror(t *testing.T) {
 			t.Errorf("no command to go on with:\n%s", again.stdout)
 		}
 
-		// The name of the cluster is what was signed.
+		// What is signed has the name that the cluster knows.
+		tag, err := name.NewTag(host+"/verwaltung/bvc/bvc:"+strings.Replace(strings.TrimPrefix(at(bvcImage), "@"), ":", "-", 1)+".sig", name.Insecure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if payload := firstLayer(t, tag); !strings.Contains(payload, `"docker-reference":"registry.example.org/rz/bvc"`) {
+			t.Errorf("signed was %s", payload)
+		}
 		c, err := registry.New(registry.Options{PlainHTTP: true})
 		if err != nil {
 			t.Fatal(err)
@@ -305,8 +334,9 @@ func TestMirrorList(t *testing.T) {
 }
 
 func TestMirrorWrongUse(t *testing.T) {
-	host := registries(t, true, nil)
+	host, other := registries(t, true, nil), registries(t, true, nil)
 	bvcImage, sonobuoy := sources(t, host)
+	elsewhere, _ := sources(t, other)
 	dir := t.TempDir()
 	garbage, sealed := filepath.Join(dir, "garbage"), filepath.Join(dir, "sealed")
 	write(t, garbage, []byte("x"))
@@ -336,7 +366,8 @@ func TestMirrorWrongUse(t *testing.T) {
 		{"--sonobuoy-image " + sonobuoy + " --twins" + to, "no image of bvc to make twins of"},
 		{"--image " + host + "/source/nothing:1" + to, "Check the reference"},
 		{"--image " + bvcImage + " --to " + host + "/a", "speaks plain HTTP where TLS is expected\nGive the certificate"},
-		{"--image " + bvcImage + " --to 127.0.0.1:1/a --plain-http", ""},
+		// --plain-http is about the registry of --to only.
+		{"--image " + elsewhere + to, "speaks plain HTTP where TLS is expected"},
 		{"--image 127.0.0.1:1/bvc:1 --to 127.0.0.1:1/a --plain-http", "Check the name 127.0.0.1:1, the way there, and HTTPS_PROXY"},
 		{"--image registry.invalid/bvc:1 --to 127.0.0.1:1/a", "Check the name registry.invalid"},
 		{"--from-layout " + dir + to, "is no OCI layout"},
