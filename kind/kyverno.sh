@@ -48,10 +48,13 @@ held() {
 	done
 }
 
+# answers: the API server reaches Kyverno, which is a little later than it is ready. It is asked about changes of its policies.
+answers() { kubectl label validatingpolicies,imagevalidatingpolicies --all --overwrite --dry-run=server bvc.invalid/asked=yes; } >/dev/null 2>&1
+
 wait_for_policies() {
 	kubectl --namespace kyverno rollout status deployment/kyverno-admission-controller --timeout 120s >/dev/null
 	for _ in $(seq 120); do
-		held && return
+		held && answers && return
 		sleep 0.5
 	done
 	say "Kyverno has not taken up all policies:"
@@ -60,9 +63,19 @@ wait_for_policies() {
 }
 
 add() {
-	local key policy
+	local key policy attempt said
+	said="$(mktemp)"
+	# shellcheck disable=SC2064 # now
+	trap "rm -f '$said'" EXIT
 	key="$(sed ':a;N;$!ba;s/\n/\\\\n/g' "$("$here/signing-key.sh")/public.pem")"
-	for policy in "$@"; do sed "s|PUBLIC_KEY|$key|" "$policy" | apply; done
+	for policy in "$@"; do
+		# Kyverno is asked about its policies, and ready a little before the API server reaches it.
+		for attempt in $(seq 20); do
+			sed "s|PUBLIC_KEY|$key|" "$policy" | apply 2>"$said" && break
+			if [ "$attempt" = 20 ]; then cat "$said" >&2 && return 1; fi
+			sleep 0.5
+		done
+	done
 }
 
 action="${1:-}"

@@ -5,5 +5,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 . "$here/../kyverno.sh"
 
-engine 0
+down
 await 30 "bvc-tenant-a refuses a pod that keeps every rule" says "failed calling webhook" admitted "$here/pod.yaml"

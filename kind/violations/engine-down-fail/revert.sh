@@ -5,5 +5,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 . "$here/../kyverno.sh"
 
-engine 1
+up
 await 60 "bvc-tenant-a admits a pod that keeps every rule" admitted "$here/pod.yaml"

@@ -6,9 +6,9 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../kyverno.sh"
 
 # Without the engine nobody would take up the change.
-if ! stopped || ! fails_with Ignore; then
-	if stopped; then engine 1; fi
+if ! fails_with Ignore; then
+	if is_down; then up; fi
 	failure Ignore
-	engine 0
 fi
+down
 await 30 "bvc-tenant-a admits a privileged pod" admitted "$here/pod.yaml"

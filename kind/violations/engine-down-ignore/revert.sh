@@ -5,6 +5,6 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../steps.sh"
 . "$here/../kyverno.sh"
 
-engine 1
+up
 failure Fail
 await 30 "bvc-tenant-a refuses a privileged pod" says "disallow-privileged-containers" admitted "$here/pod.yaml"
