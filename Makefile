@@ -48,7 +48,7 @@ cold-image: ## an image with a layer that no node has; its reference goes to .wo
 	@ci/cold-image.sh
 
 .PHONY: cluster
-cluster: ## the kind cluster PROFILE=vanilla|conformant (K8S_VERSION=1.33 to 1.36, NODE_IMAGE=...)
+cluster: ## the kind cluster PROFILE=vanilla|native|kyverno|conformant (K8S_VERSION=1.33 to 1.36, NODE_IMAGE=...)
 	@kind/cluster.sh up "$(PROFILE)"
 
 .PHONY: cluster-delete
