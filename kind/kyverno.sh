@@ -7,8 +7,8 @@ set -o errexit -o nounset -o pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 node="$here/node"
 . "$here/cache.sh"
-. "$node/programs.sh"
-. "$node/images.sh"
+. "$here/node/programs.sh"
+. "$here/node/images.sh"
 kubectl() { docker exec --interactive "$CLUSTER-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 apply() { kubectl apply --server-side --force-conflicts --filename - >/dev/null; }
 

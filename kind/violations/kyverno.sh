@@ -30,9 +30,9 @@ webhooks() {
 
 # failure Ignore|Fail: what becomes of pods when the engine does not answer.
 failure() {
-	local policies
-	mapfile -t policies < <(kubectl get validatingpolicies,imagevalidatingpolicies --output name)
-	kubectl patch "${policies[@]}" --type merge --patch '{"spec": {"failurePolicy": "'"$1"'"}}' >/dev/null
+	local all
+	mapfile -t all < <(kubectl get validatingpolicies,imagevalidatingpolicies --output name)
+	kubectl patch "${all[@]}" --type merge --patch '{"spec": {"failurePolicy": "'"$1"'"}}' >/dev/null
 	await 60 "the engine's webhooks say $1" fails_with "$1"
 }
 fails_with() { [ "$(webhooks .failurePolicy | sort -u)" = "$1" ]; }
