@@ -49,6 +49,12 @@ type Right struct {
 	// BeyondEdit marks a right of the tenant that Kubernetes' role edit does
 	// not hold: rbac.yaml grants it by a Role of its own.
 	BeyondEdit bool
+	// Optional marks a right without which the probe runs all the same and
+	// records what it could not see.
+	Optional bool
+	// OptIn names the manifest that grants the right where it is not rbac.yaml;
+	// without it the checks are not run, which a site may decide.
+	OptIn string
 }
 
 // String is the right as reports and messages show it.
@@ -75,6 +81,12 @@ func (r Right) String() string {
 	}
 	if r.BeyondEdit {
 		fmt.Fprintf(&b, " (not in the role edit; Role %s)", BeyondEditRole)
+	}
+	if r.Optional {
+		b.WriteString(" (optional)")
+	}
+	if r.OptIn != "" {
+		fmt.Fprintf(&b, " (opt-in: %s)", r.OptIn)
 	}
 	return b.String()
 }

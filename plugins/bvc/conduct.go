@@ -158,7 +158,7 @@ func missingRights(checks []*check.Check, states []v1alpha1.RightState) map[stri
 	missing := map[string][]string{}
 	for _, p := range check.Probes(checks) {
 		for _, r := range p.Needs {
-			if !granted[r.String()] {
+			if !r.Optional && !granted[r.String()] {
 				missing[p.Name] = append(missing[p.Name], r.String())
 			}
 		}

@@ -154,7 +154,7 @@ func runnerRights(rights []check.Right) []any {
 		sonobuoyNamespace: {{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}},
 	}
 	for _, r := range rights {
-		if r.As != check.Runner {
+		if r.As != check.Runner || r.OptIn != "" {
 			continue
 		}
 		namespaces := []string{string(r.Scope)}

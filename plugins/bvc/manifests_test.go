@@ -613,7 +613,7 @@ func TestRunnerHasWhatIsDeclared(t *testing.T) {
 	want := map[string]bool{line(sonobuoyNamespace, "", "pods", "", "get"): true} // its own pod (ownImage)
 	for _, r := range declaredRights(check.Default.Checks()) {
 		switch {
-		case r.As != check.Runner:
+		case r.As != check.Runner, r.OptIn != "":
 		case r.NonResource != "":
 			want[line("", "", r.NonResource, "", r.Verb)] = true
 		case r.Scope != check.TenantNamespaces:
@@ -634,6 +634,27 @@ func TestRunnerHasWhatIsDeclared(t *testing.T) {
 	for l := range want {
 		if !got[l] {
 			t.Errorf("rbac.yaml does not grant: %s", l)
+		}
+	}
+}
+
+// TestOptInRights proves that what checks need of an opt-in manifest is in it.
+func TestOptInRights(t *testing.T) {
+	sets := ruleSets(t)
+	for _, r := range declaredRights(check.Default.Checks()) {
+		if r.OptIn == "" {
+			continue
+		}
+		if r.As != check.Runner || r.Optional || r.NonResource != "" || !slices.Contains(applied, r.OptIn) || r.OptIn == "rbac.yaml" {
+			t.Errorf("%s: an opt-in right is one of the runner, needed, on a resource, by another manifest than rbac.yaml", r)
+		}
+		if !slices.ContainsFunc(sets, func(s ruleSet) bool {
+			return s.file == r.OptIn && s.namespace == string(r.Scope) && slices.ContainsFunc(s.rules, func(p rbacv1.PolicyRule) bool {
+				return slices.Contains(p.APIGroups, r.Group) && slices.Contains(p.Resources, r.Resource) && slices.Contains(p.Verbs, r.Verb) &&
+					(len(p.ResourceNames) == 0 || slices.Equal(p.ResourceNames, []string{r.Name}))
+			})
+		}) {
+			t.Errorf("%s does not grant: %s", r.OptIn, r)
 		}
 	}
 }

@@ -201,20 +201,25 @@ func preflight(ctx context.Context, config *rest.Config, namespaces []string, fo
 		return usageError("reach the cluster: %w", err)
 	}
 	found.TenantIdentity, found.Rights = env.TenantIdentity, make([]rightCost, 0, len(states))
+	// A site that leaves out what it may choose has prepared what it must.
+	chosen := map[string]bool{}
+	for _, r := range declaredRights(checks) {
+		chosen[r.String()] = r.Optional || r.OptIn != ""
+	}
 	complete := true
 	for _, s := range states {
 		cost := rightCost{Right: s.Right, Granted: s.Granted, Checks: []string{}}
 		for _, k := range checks {
 			for _, p := range k.Probes {
 				for _, r := range p.Needs {
-					if r.String() == s.Right {
+					if r.String() == s.Right && !r.Optional {
 						cost.Checks = append(cost.Checks, k.ID)
 					}
 				}
 			}
 		}
 		sort.Strings(cost.Checks)
-		complete = complete && s.Granted
+		complete = complete && (s.Granted || chosen[s.Right])
 		found.Rights = append(found.Rights, cost)
 	}
 	if format == "json" {

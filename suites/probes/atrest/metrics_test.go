@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
 
 const (
@@ -66,7 +68,7 @@ func TestParse(t *testing.T) {
 			counts{start: 1795227127.58, perResource: NoSeries, disabledMetrics: -1, requests: 30},
 		},
 		{"a metric switched off", start + "# TYPE disabled_metrics_total counter\ndisabled_metrics_total 2\n", counts{start: 1795227127.58, perResource: NoSeries, disabledMetrics: 2}},
-		{"unwanted lines may be anything", "]}{ nonsense\n# HELP x\n" + start + "x{a=\"" + strings.Repeat("y", 3*maxLine) + "\"} 1\n", counts{start: 1795227127.58, perResource: NoSeries, disabledMetrics: -1}},
+		{"unwanted lines may be anything", "]}{ nonsense\n# HELP x\n" + start + "x{a=\"" + strings.Repeat("y", 3*64<<10) + "\"} 1\n", counts{start: 1795227127.58, perResource: NoSeries, disabledMetrics: -1}},
 		{"numbers that are none", start + transformations(`status="OK",transformation_type="to_storage",transformer_prefix=""`, -4) + "# TYPE disabled_metrics_total counter\ndisabled_metrics_total NaN\n", counts{start: 1795227127.58, perResource: AllResources}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,15 +88,15 @@ func TestParseRefuses(t *testing.T) {
 		body io.Reader
 		want error
 	}{
-		"nothing":               {strings.NewReader(""), errNotThere},
-		"a page":                {strings.NewReader("<html>\nlogin\n</html>\n"), errNotThere},
-		"another program":       {strings.NewReader("go_goroutines 5\n"), errNotThere},
-		"start without a value": {strings.NewReader("process_start_time_seconds 0\n"), errNotThere},
-		"cut":                   {strings.NewReader(start + "apiserver_request_total{code=\"201\"} 12"), errCut},
+		"nothing":               {strings.NewReader(""), cluster.ErrNoMetrics},
+		"a page":                {strings.NewReader("<html>\nlogin\n</html>\n"), cluster.ErrNoMetrics},
+		"another program":       {strings.NewReader("go_goroutines 5\n"), cluster.ErrNoMetrics},
+		"start without a value": {strings.NewReader("process_start_time_seconds 0\n"), cluster.ErrNoMetrics},
+		"cut":                   {strings.NewReader(start + "apiserver_request_total{code=\"201\"} 12"), cluster.ErrMetricsCut},
 		"cut by an error":       {io.MultiReader(strings.NewReader(start), &failing{}), io.ErrUnexpectedEOF},
-		"endless":               {io.MultiReader(strings.NewReader(start), &endless{text: "x 1\n"}), errTooLarge},
-		"an endless line":       {io.MultiReader(strings.NewReader(start), &endless{text: "x"}), errTooLarge},
-		"an endless label":      {io.MultiReader(strings.NewReader(start+"apiserver_request_total{a=\""), &endless{text: "x"}), errTooLarge},
+		"endless":               {io.MultiReader(strings.NewReader(start), &endless{text: "x 1\n"}), cluster.ErrMetricsTooLarge},
+		"an endless line":       {io.MultiReader(strings.NewReader(start), &endless{text: "x"}), cluster.ErrMetricsTooLarge},
+		"an endless label":      {io.MultiReader(strings.NewReader(start+"apiserver_request_total{a=\""), &endless{text: "x"}), cluster.ErrMetricsTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := parse(c.body); !errors.Is(err, c.want) {
@@ -105,6 +107,15 @@ func TestParseRefuses(t *testing.T) {
 	if _, err := parse(strings.NewReader(start + "apiserver_request_total{code=201} x\n")); err == nil {
 		t.Error("a line that is none was read")
 	}
+}
+
+// parse is what look does with a body.
+func parse(body io.Reader) (counts, error) {
+	m, err := cluster.ReadMetrics(body, familyTransformations, familySibling, familyRequest, familyOff)
+	if err != nil {
+		return counts{}, err
+	}
+	return read(m), nil
 }
 
 type failing struct{}
@@ -133,7 +144,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !strings.Contains(body, familyStart) || !(c.start > 0) {
+		if !strings.Contains(body, cluster.FamilyStart) || !(c.start > 0) {
 			t.Fatal("metrics without a process were accepted")
 		}
 		g := c.stored

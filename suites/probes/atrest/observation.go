@@ -1,5 +1,7 @@
 package atrest
 
+import "gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+
 // Observation is how each API server stored Secrets that the probe made.
 type Observation struct {
 	// Listed is how many addresses of API servers the cluster names.
@@ -26,34 +28,31 @@ type Server struct {
 }
 
 // Via is how a server was reached.
-type Via string
+type Via = cluster.Via
 
 // Ways.
 const (
-	// ViaNothing: not reached.
-	ViaNothing Via = "nothing"
-	// ViaEndpoint: by the address under which it is registered in the cluster.
-	ViaEndpoint Via = "endpoint"
-	// ViaConfiguredHost: by the address in the kubeconfig, because the cluster
-	// names only one API server and that address can not be reached from here.
-	ViaConfiguredHost Via = "configuredHost"
+	ViaNothing        = cluster.ViaNothing
+	ViaEndpoint       = cluster.ViaEndpoint
+	ViaConfiguredHost = cluster.ViaConfiguredHost
 )
 
-// Trouble that kept the probe from looking.
+// Trouble that kept the probe from looking: that of the cluster package, and
+// that of creating Secrets.
 type Trouble string
 
 // Kinds of trouble.
 const (
-	TroubleNone           Trouble = "none"
-	TroubleUnreachable    Trouble = "unreachable"
-	TroubleCertificate    Trouble = "certificateNotVerified"
-	TroubleUnauthorised   Trouble = "metricsUnauthorised"
-	TroubleForbidden      Trouble = "metricsForbidden"
-	TroubleNoMetrics      Trouble = "metricsMissing"
-	TroubleTooLarge       Trouble = "metricsTooLarge"
-	TroubleNotParsed      Trouble = "metricsNotParsed"
-	TroubleTimeout        Trouble = "timeout"
-	TroubleServer         Trouble = "serverError"
+	TroubleNone                   = Trouble(cluster.ServerFine)
+	TroubleUnreachable            = Trouble(cluster.ServerUnreachable)
+	TroubleCertificate            = Trouble(cluster.ServerCertificate)
+	TroubleUnauthorised           = Trouble(cluster.ServerUnauthorised)
+	TroubleForbidden              = Trouble(cluster.ServerForbidden)
+	TroubleNoMetrics              = Trouble(cluster.ServerNoMetrics)
+	TroubleTooLarge               = Trouble(cluster.ServerTooLarge)
+	TroubleNotParsed              = Trouble(cluster.ServerNotParsed)
+	TroubleTimeout                = Trouble(cluster.ServerTimeout)
+	TroubleServer                 = Trouble(cluster.ServerError)
 	TroubleSecretQuota    Trouble = "secretsQuota"
 	TroubleSecretRefused  Trouble = "secretsRefused"
 	TroubleSecretNoAnswer Trouble = "secretsNoAnswer"
