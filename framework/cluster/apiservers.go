@@ -129,6 +129,14 @@ type APIServer struct {
 	url    string
 }
 
+// Through returns the environment of the same probe that acts as tenant through
+// one API server.
+func (e *Env) Through(s *APIServer) *Env {
+	own := *e
+	own.Tenant = s.Tenant
+	return &own
+}
+
 // Reach finds the way to an API server on which its certificate verifies. Only
 // says that the cluster names no other.
 func (e *Env) Reach(ctx context.Context, address string, only bool) (*APIServer, Via, ServerTrouble) {

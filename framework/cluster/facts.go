@@ -200,6 +200,12 @@ func recognise(products []product, words []string) []string {
 	return out
 }
 
+// Engine recognises a policy engine in the names of its objects; empty when it
+// is none that is known.
+func Engine(words ...string) string {
+	return strings.Join(recognise(engineProducts(), words), ", ")
+}
+
 // namespaceExists is false only when the API server says so.
 func namespaceExists(ctx context.Context, client kubernetes.Interface, name string) bool {
 	_, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})

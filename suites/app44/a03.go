@@ -2,10 +2,13 @@ package app44
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/relabel"
 )
 
@@ -20,6 +23,20 @@ var _ = check.Register(check.Of(check.Meta{
 	},
 	Policies: []string{},
 }, relabel.Probe, judgeRelabel))
+
+// A check of its own and not a part of the one above: that one needs no right
+// but the tenant's, this one the runner's to read webhooks and policies.
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A3/tenant-can-not-exempt-itself",
+	Title: v1alpha1.T(
+		"Mandanten können sich nicht selbst von Regeln ausnehmen, weder mit Labels an Pods noch mit Ausnahmeobjekten",
+		"Tenants can not exempt themselves from rules, neither by labels on pods nor by exemption objects"),
+	Area: check.Admission,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A3-UA.3", Decides: v1alpha1.Part},
+	},
+	Policies: []string{},
+}, posture.Probe, judgeExempt))
 
 // judgeRelabel passes only when in every namespace the same request on a pod
 // of the tenant's own worked (positive control), and the one on the namespace
@@ -121,4 +138,151 @@ func relabelFinding(n relabel.Namespace) v1alpha1.Finding {
 		f.Observed.En += fmt.Sprintf(" The label could not be taken back: kubectl label namespace NAME %s-", relabel.Label)
 	}
 	return f
+}
+
+// judgeExempt passes only when the authoriser, which lets the tenant create pods
+// (positive control), refuses it every verb with which rules are lifted, and
+// when no label by which a rule spares pods brings in what is refused without
+// it, while a pod without fault and with these labels is admitted.
+func judgeExempt(o posture.Observation) check.Verdict {
+	asked, allowed := 0, 0
+	for _, l := range o.Lifts {
+		asked, allowed = asked+l.Asked, allowed+len(l.Allowed)
+	}
+	free := o.Escape.Candidates - o.Escape.Protected - o.Escape.NotTried
+	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Attempts: asked + len(o.Escape.Tries), Controls: exemptControls(o, asked, free)}
+	for _, l := range o.Lifts {
+		if len(l.Allowed) > 0 {
+			v.Findings = append(v.Findings, liftFinding(l))
+		}
+	}
+	if f := escapeFinding(o.Escape); f != nil {
+		v.Findings = append(v.Findings, *f)
+	}
+	if len(v.Findings) > 0 {
+		v.Outcome = v1alpha1.Fail
+		return v
+	}
+	switch {
+	case !o.MayCreatePods:
+		v.Reason = mayNotCreatePods()
+		return v
+	case !o.Complete() || asked == 0:
+		v.Reason = incomplete()
+		return v
+	case o.Escape.NotTried > 0:
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Regeln nehmen Pods mit %d verschiedenen Labels aus; %d davon wurden nicht versucht. Die Ausnahmen verringern und den Lauf wiederholen.", o.Escape.Candidates, o.Escape.NotTried),
+			fmt.Sprintf("Rules spare pods with %d different labels; %d of them were not tried. Reduce the exemptions and repeat the run.", o.Escape.Candidates, o.Escape.NotTried))
+		return v
+	case free > 0 && o.Escape.Golden.Class != admission.Admitted:
+		t := o.Escape.Golden.Trouble()
+		v.Reason = v1alpha1.T(
+			"Ein Pod ohne Mangel mit den Labels, nach denen Regeln Pods ausnehmen, wurde nicht angenommen. "+sentence(t.De),
+			"A pod without fault and with the labels by which rules spare pods was not admitted. "+sentence(t.En))
+		return v
+	case o.After.Class != admission.Admitted:
+		t := o.After.Trouble()
+		v.Reason = v1alpha1.T("Ein Pod ohne Mangel wurde am Ende nicht angenommen. "+sentence(t.De), "A pod without fault was not admitted at the end. "+sentence(t.En))
+		return v
+	}
+	kept := 0
+	for _, f := range o.Faults {
+		if f.Kept() {
+			kept++
+		}
+	}
+	if free > 0 && o.Escape.Expected != kept {
+		v.Reason = incomplete()
+		return v
+	}
+	for _, t := range o.Escape.Tries {
+		if t.With.Class == admission.Admitted || !t.With.Kept() && t.With.Class != admission.Quota {
+			bad := t.With
+			if bad.Class == admission.Admitted {
+				bad = t.WithoutAgain // not settled by the second try
+			}
+			what := bad.Trouble()
+			v.Reason = v1alpha1.T(
+				fmt.Sprintf("Ein Pod mit Mangel (%s) und den Labels, nach denen Regeln Pods ausnehmen, blieb ohne Aussage. %s", t.Fault, sentence(what.De)),
+				fmt.Sprintf("A pod with a fault (%s) and the labels by which rules spare pods said nothing. %s", t.Fault, sentence(what.En)))
+			return v
+		}
+	}
+	v.Outcome = v1alpha1.Pass
+	v.Reason = v1alpha1.T(
+		fmt.Sprintf("Keine Abweichung festgestellt: Die Autorisierung verweigert dem Mandanten alle %d Zugriffe, mit denen sich Regeln aufheben lassen. ", asked),
+		fmt.Sprintf("No deviation found: the authoriser refuses the tenant all %d accesses with which rules can be lifted. ", asked))
+	switch {
+	case o.Escape.Candidates == 0:
+		v.Reason.De += "Kein Label war zu finden, mit dem sich ein Pod einer Regel entzöge."
+		v.Reason.En += "No label was found with which a pod would leave the scope of a rule."
+	case free == 0:
+		v.Reason.De += fmt.Sprintf("Regeln nehmen Pods nach Labels aus; alle %d sind geschützt, ein Pod des Mandanten mit ihnen wird abgelehnt.", o.Escape.Protected)
+		v.Reason.En += fmt.Sprintf("Rules spare pods by labels; all %d are protected, a pod of the tenant with them is refused.", o.Escape.Protected)
+	default:
+		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, o.Escape.Expected)
+		v.Reason.En += fmt.Sprintf("Rules name %d labels; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, o.Escape.Expected)
+	}
+	return v
+}
+
+func exemptControls(o posture.Observation, asked, free int) []v1alpha1.Control {
+	all := []v1alpha1.Control{{
+		Name:   v1alpha1.T("Die Autorisierung kennt den Mandanten: Pods darf er anlegen", "The authoriser knows the tenant: pods it may create"),
+		Held:   o.MayCreatePods && asked > 0,
+		Detail: v1alpha1.T(fmt.Sprintf("%d Zugriffe erfragt", asked), fmt.Sprintf("%d accesses asked about", asked)),
+	}, {
+		Name: v1alpha1.T("Ein Pod ohne Mangel wird am Ende angenommen", "A pod without fault is admitted at the end"),
+		Held: o.After.Class == admission.Admitted, Detail: v1alpha1.T(string(o.After.Class), string(o.After.Class)),
+	}}
+	if free > 0 {
+		all = append(all, v1alpha1.Control{
+			Name: v1alpha1.T("Ein Pod ohne Mangel mit den Labels wird angenommen", "A pod without fault and with the labels is admitted"),
+			Held: o.Escape.Golden.Class == admission.Admitted, Detail: v1alpha1.T(string(o.Escape.Golden.Class), string(o.Escape.Golden.Class)),
+		})
+	}
+	return all
+}
+
+func liftFinding(l posture.Lift) v1alpha1.Finding {
+	verbs := strings.Join(l.Allowed, ", ")
+	return v1alpha1.Finding{
+		Required: v1alpha1.T(
+			"Ein Mandant kann die Regeln, die ihn binden, weder ändern noch sich von ihnen ausnehmen.",
+			"A tenant can neither change the rules that bind it nor exempt itself from them."),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("Der Mandant darf %s.%s: %s (SelfSubjectAccessReview).", l.Resource, l.Group, verbs),
+			fmt.Sprintf("The tenant may, on %s.%s: %s (SelfSubjectAccessReview).", l.Resource, l.Group, verbs)),
+		Object: v1alpha1.T("Rollen des Mandanten", "the tenant's roles"),
+		Remedy: v1alpha1.T(
+			fmt.Sprintf("Den Rollen der Mandanten die Verben %s auf %s.%s nehmen, auch in ClusterRoles, die zu „edit“ oder „admin“ aggregiert werden; Ausnahmen legt der Plattformbetreiber an.", verbs, l.Resource, l.Group),
+			fmt.Sprintf("Take the verbs %s on %s.%s from the tenants' roles, also from ClusterRoles that are aggregated to \"edit\" or \"admin\"; exemptions are made by the operator of the platform.", verbs, l.Resource, l.Group)),
+	}
+}
+
+func escapeFinding(e posture.Escape) *v1alpha1.Finding {
+	var faults []string
+	for _, t := range e.Tries {
+		if t.Spared() {
+			faults = append(faults, t.Fault)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	slices.Sort(faults)
+	all := strings.Join(faults, ", ")
+	return &v1alpha1.Finding{
+		Required: v1alpha1.T(
+			"Ein Mandant kann sich von den Regeln, die ihn binden, nicht mit einem Label an seinem Pod ausnehmen.",
+			"A tenant can not exempt itself from the rules that bind it by a label on its pod."),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("Pods mit diesen Mängeln wurden ohne Label zweimal abgelehnt und mit Labels, nach denen Regeln Pods ausnehmen, zweimal angenommen: %s.", all),
+			fmt.Sprintf("Pods with these faults were refused twice without a label, and admitted twice with labels by which rules spare pods: %s.", all)),
+		Object: v1alpha1.T("Pod des Laufs im ersten Namespace des Mandanten", "pod of the run in the tenant's first namespace"),
+		Remedy: v1alpha1.T(
+			"Ausnahmen nicht an Labels von Pods hängen (objectSelector, exclude, matchConditions), sondern an Namespaces, deren Labels der Mandant nicht ändern kann; oder das Setzen dieser Labels selbst mit einer Regel verbieten.",
+			"Do not hang exemptions on labels of pods (objectSelector, exclude, matchConditions) but on namespaces whose labels the tenant can not change; or forbid setting these labels by a rule of its own."),
+	}
 }

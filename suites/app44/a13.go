@@ -1,0 +1,447 @@
+package app44
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
+)
+
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A13/rules-enforced-not-only-reported",
+	Title: v1alpha1.T(
+		"Regeln für Pods werden durchgesetzt, überall und jedes Mal, nicht nur gemeldet",
+		"Rules on pods are enforced, everywhere and every time, not merely reported"),
+	Area: check.Admission,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A13-UA.2", Decides: v1alpha1.Part},
+	},
+	Policies: []string{},
+}, posture.Probe, judgeEnforced))
+
+// judgeEnforced passes only when a pod without fault was admitted throughout
+// (positive control), a rule refused pods with faults, the same in every
+// namespace of the tenant and through every API server, no rule that would have
+// been needed only reports, and no webhook let pods pass because it could not
+// be asked. Which faults are refused is for the checks on each of them.
+func judgeEnforced(o posture.Observation) check.Verdict {
+	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Attempts: len(postureTries(o)), Controls: enforcedControls(o), Figures: enforcedFigures(o)}
+	if o.MayCreatePods {
+		v.Findings = slices.Concat(failedOpen(o), nothingEnforces(o), notEverywhere(o), onlyReported(o))
+	}
+	if len(v.Findings) > 0 {
+		v.Outcome = v1alpha1.Fail
+		return v
+	}
+	who := whoLooks(o)
+	switch trouble := firstPostureTrouble(o); {
+	case !o.MayCreatePods:
+		v.Reason = mayNotCreatePods()
+	case trouble != nil:
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Die Durchsetzung war nicht zu beobachten: Ein Pod blieb ohne Aussage. %s Auf Pods des Mandanten sehen: %s. Mit failurePolicy Fail kommt in dieser Zeit kein Pod hinein, auch kein fehlerhafter; mit Ignore jeder.", sentence(trouble.Trouble().De), who.De),
+			fmt.Sprintf("Enforcement could not be observed: a pod said nothing. %s What looks at the tenant's pods: %s. With failurePolicy Fail no pod gets in during that time, not even a faulty one; with Ignore every pod does.", sentence(trouble.Trouble().En), who.En))
+	case !o.Complete():
+		v.Reason = incomplete()
+	case len(refusers(o)) == 0:
+		v.Reason = v1alpha1.T(
+			"Kein Pod mit Mangel wurde von einer Regel abgelehnt, aber auch nicht jeder angenommen.",
+			"No pod with a fault was refused by a rule, but not every one was admitted either.")
+	case !openCountersRead(o):
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Auf Pods des Mandanten sehen Webhooks mit failurePolicy Ignore, die bei einer Störung jeden Pod durchlassen; ob sie das taten, sagen die Zähler der API-Server, und die waren nicht vollständig zu lesen (%s). failurePolicy auf „Fail“ setzen oder /metrics jedes API-Servers zugänglich machen.", who.De),
+			fmt.Sprintf("Webhooks with failurePolicy Ignore look at the tenant's pods, and let every pod pass when they can not be asked; whether they did, the API servers' counters tell, and these could not be read completely (%s). Set failurePolicy to \"Fail\", or make /metrics of each API server accessible.", who.En))
+	default:
+		v.Outcome = v1alpha1.Pass
+		by := strings.Join(refusers(o), ", ")
+		kept, tried := keptFaults(o)
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Keine Abweichung festgestellt: %d von %d Mängeln wurden abgelehnt (%s), der privilegierte Pod in jedem Namespace des Mandanten und über jeden erreichten API-Server gleich. Auf Pods des Mandanten sehen: %s.", kept, tried, by, who.De),
+			fmt.Sprintf("No deviation found: %d of %d faults were refused (%s), the privileged pod alike in each namespace of the tenant and through each API server that was reached. What looks at the tenant's pods: %s.", kept, tried, by, who.En))
+		if hasOpen(o) {
+			v.Reason.De += " Empfehlung: failurePolicy auf „Fail“ setzen; mit Ignore lässt ein gestörter Webhook jeden Pod durch."
+			v.Reason.En += " Recommendation: set failurePolicy to \"Fail\"; with Ignore a webhook in trouble lets every pod pass."
+		}
+	}
+	return v
+}
+
+func incomplete() v1alpha1.Text {
+	return v1alpha1.T("Die Beobachtung ist unvollständig.", "The observation is incomplete.")
+}
+
+func mayNotCreatePods() v1alpha1.Text {
+	return v1alpha1.T(
+		"Der Mandant darf im verwendeten Namespace keine Pods anlegen; Ablehnungen sagten daher nichts über Regeln für Pods aus. Dem ServiceAccount des Mandanten ist die Rolle „edit“ zu geben (rbac.yaml).",
+		"The tenant may not create pods in the namespace used, so refusals would say nothing about rules on pods. Give the tenant's ServiceAccount the role \"edit\" (rbac.yaml).")
+}
+
+// sentence begins with a capital and ends with a stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// postureTries are all tries without labels, golden pods aside.
+func postureTries(o posture.Observation) []admission.Attempt {
+	var all []admission.Attempt
+	for _, s := range reached(o) {
+		all = append(all, s.Privileged)
+	}
+	for _, n := range o.Namespaces {
+		all = append(all, n.Privileged)
+	}
+	for _, f := range o.Faults {
+		all = append(all, f.Attempt)
+	}
+	return all
+}
+
+func postureGoldens(o posture.Observation) []admission.Attempt {
+	var all []admission.Attempt
+	for _, s := range reached(o) {
+		all = append(all, s.Golden)
+	}
+	for _, n := range o.Namespaces {
+		all = append(all, n.Golden)
+	}
+	return append(all, o.After)
+}
+
+// reached are the API servers through which pods were tried.
+func reached(o posture.Observation) []posture.Server {
+	var out []posture.Server
+	for _, s := range o.Servers {
+		if s.Via != cluster.ViaNothing {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// firstPostureTrouble is a golden pod that was not admitted, or a faulty one
+// that was neither admitted nor kept out by a rule.
+func firstPostureTrouble(o posture.Observation) *admission.Attempt {
+	for _, a := range postureGoldens(o) {
+		if a.Class != admission.Admitted {
+			return &a
+		}
+	}
+	for _, a := range postureTries(o) {
+		if a.Class != admission.Admitted && !a.Kept() && a.Class != admission.Quota {
+			return &a
+		}
+	}
+	return nil
+}
+
+// refusers names by whom pods with faults were kept out, sorted.
+func refusers(o posture.Observation) []string {
+	found := map[string]bool{}
+	for _, a := range postureTries(o) {
+		switch a.Class {
+		case admission.Policy:
+			found[refuserName(a.By)] = true
+		case admission.Neutralised:
+			found["Mutation"] = true
+		}
+	}
+	out := make([]string, 0, len(found))
+	for name := range found {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// refuserName is the same in both languages.
+func refuserName(by admission.By) string {
+	switch by {
+	case admission.ByPodSecurity:
+		return "Pod Security"
+	case admission.ByAdmissionPolicy:
+		return "ValidatingAdmissionPolicy"
+	case admission.ByWebhook:
+		return "Webhook"
+	default:
+		return "API-Server"
+	}
+}
+
+func keptFaults(o posture.Observation) (kept, tried int) {
+	for _, f := range o.Faults {
+		if f.Class != admission.Admitted {
+			kept++
+		}
+	}
+	return kept, len(o.Faults)
+}
+
+// admittedFaults are the faults with which a pod was admitted, sorted.
+func admittedFaults(o posture.Observation) []string {
+	var out []string
+	for _, f := range o.Faults {
+		if f.Class == admission.Admitted {
+			out = append(out, f.Fault)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// whoLooks lists the rules in classes.
+func whoLooks(o posture.Observation) v1alpha1.Text {
+	var de, en []string
+	for _, r := range o.Rules {
+		kind := map[posture.Kind]string{posture.ValidatingWebhook: "ValidatingWebhook", posture.MutatingWebhook: "MutatingWebhook", posture.AdmissionPolicy: "ValidatingAdmissionPolicy"}[r.Kind]
+		if r.Engine != posture.EngineOther {
+			kind += " (" + r.Engine + ")"
+		}
+		effect := map[posture.Effect]v1alpha1.Text{
+			posture.Denies: v1alpha1.T(", lehnt ab", ", denies"), posture.Reports: v1alpha1.T(", meldet nur", ", only reports")}[r.Effect]
+		fails := "Fail"
+		if r.Fails == posture.FailsOpen {
+			fails = "Ignore"
+		}
+		de = append(de, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d von %d Namespaces", r.Count, kind, fails, effect.De, r.Namespaces, o.Expected))
+		en = append(en, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d of %d namespaces", r.Count, kind, fails, effect.En, r.Namespaces, o.Expected))
+	}
+	for _, e := range o.Engines {
+		if e.State == posture.StateRead && e.Enforcing+e.Reporting > 0 {
+			de = append(de, fmt.Sprintf("%d %s.%s, davon %d nur meldend", e.Enforcing+e.Reporting, e.Resource, e.Group, e.Reporting))
+			en = append(en, fmt.Sprintf("%d %s.%s, of which %d only report", e.Enforcing+e.Reporting, e.Resource, e.Group, e.Reporting))
+		}
+	}
+	if slices.Contains(refusers(o), "Pod Security") {
+		de = append(de, "Pod Security (an seinen Ablehnungen erkannt)")
+		en = append(en, "Pod Security (recognised by its refusals)")
+	}
+	levels := map[string]bool{}
+	for _, n := range o.Namespaces {
+		for mode, level := range map[string]posture.Level{"enforce": n.Enforce, "audit": n.Audit, "warn": n.Warn} {
+			if level != posture.LevelNone {
+				levels[mode+"="+string(level)] = true
+			}
+		}
+	}
+	if len(levels) > 0 {
+		all := make([]string, 0, len(levels))
+		for l := range levels {
+			all = append(all, l)
+		}
+		sort.Strings(all)
+		de = append(de, "Pod Security nach Labels ("+strings.Join(all, ", ")+")")
+		en = append(en, "Pod Security by labels ("+strings.Join(all, ", ")+")")
+	}
+	if len(de) == 0 {
+		return v1alpha1.T("nichts", "nothing")
+	}
+	return v1alpha1.T(strings.Join(de, "; "), strings.Join(en, "; "))
+}
+
+// reporting counts the rules that only report.
+func reporting(o posture.Observation) int {
+	n := 0
+	for _, r := range o.Rules {
+		if r.Effect == posture.Reports {
+			n += r.Count
+		}
+	}
+	for _, e := range o.Engines {
+		n += e.Reporting
+	}
+	return n
+}
+
+// hasOpen reports whether a validating webhook lets pods of the tenant pass
+// when it can not be asked.
+func hasOpen(o posture.Observation) bool {
+	return slices.ContainsFunc(o.Rules, func(r posture.Rule) bool { return r.Kind == posture.ValidatingWebhook && r.Fails == posture.FailsOpen })
+}
+
+// openCountersRead reports whether the counters would have shown a webhook that
+// failed open: on every API server, by one process, and, unless conditions may
+// have spared our pods, with calls that were counted.
+func openCountersRead(o posture.Observation) bool {
+	if !hasOpen(o) {
+		return true
+	}
+	calls := int64(0)
+	for _, s := range o.Servers {
+		if s.Via == cluster.ViaNothing || s.Trouble != cluster.ServerFine || !s.SameProcess || !s.FailOpenShown || s.Open.FailedOpen < 0 {
+			return false
+		}
+		calls += s.Open.Calls
+	}
+	return calls > 0 || slices.ContainsFunc(o.Rules, func(r posture.Rule) bool {
+		return r.Kind == posture.ValidatingWebhook && r.Fails == posture.FailsOpen && r.MatchConditions
+	})
+}
+
+const (
+	requiredDe = "Regeln für Pods der Mandanten werden durchgesetzt, in jedem Namespace, über jeden API-Server und jedes Mal, statt Verstöße nur zu melden."
+	requiredEn = "Rules on the tenants' pods are enforced, in each namespace, through each API server and every time, instead of merely reporting violations."
+)
+
+// failedOpen: what should have been asked was not, and the pod got in.
+func failedOpen(o posture.Observation) []v1alpha1.Finding {
+	n, servers := int64(0), 0
+	for _, s := range o.Servers {
+		if s.SameProcess && s.Open.FailedOpen > 0 {
+			n += s.Open.FailedOpen
+			servers++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	who := whoLooks(o)
+	return []v1alpha1.Finding{{
+		Required: v1alpha1.T(requiredDe, requiredEn),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("Validierende Webhooks, die auf Pods des Mandanten sehen, waren während der Beobachtung nicht zu fragen und ließen %d Anfragen ungeprüft durch (failurePolicy Ignore, Zähler von %d API-Servern). Auf Pods des Mandanten sehen: %s.", n, servers, who.De),
+			fmt.Sprintf("Validating webhooks that look at the tenant's pods could not be asked during the observation and let %d requests pass unchecked (failurePolicy Ignore, counters of %d API servers). What looks at the tenant's pods: %s.", n, servers, who.En)),
+		Object: v1alpha1.T("Webhooks für Pods der Mandanten", "webhooks on the tenants' pods"),
+		Remedy: v1alpha1.T(
+			"failurePolicy dieser Webhooks auf „Fail“ setzen, die Policy-Engine mehrfach betreiben und prüfen, warum sie nicht antwortete (Pods, Service, Zeitlimit).",
+			"Set the failurePolicy of these webhooks to \"Fail\", run several replicas of the policy engine, and find out why it did not answer (pods, Service, timeout)."),
+	}}
+}
+
+// nothingEnforces: every fault was admitted.
+func nothingEnforces(o posture.Observation) []v1alpha1.Finding {
+	tries := postureTries(o)
+	if len(o.Faults) == 0 || slices.ContainsFunc(tries, func(a admission.Attempt) bool { return a.Class != admission.Admitted }) {
+		return nil
+	}
+	who := whoLooks(o)
+	return []v1alpha1.Finding{{
+		Required: v1alpha1.T(requiredDe, requiredEn),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("Jeder Pod mit Mangel wurde angenommen (%d Mängel, auch der privilegierte Pod). Auf Pods des Mandanten sehen: %s.", len(o.Faults), who.De),
+			fmt.Sprintf("Every pod with a fault was admitted (%d faults, the privileged pod among them). What looks at the tenant's pods: %s.", len(o.Faults), who.En)),
+		Object: v1alpha1.T("Namespaces des Mandanten", "the tenant's namespaces"),
+		Remedy: v1alpha1.T(
+			"Pod Security als Vorgabe in der AdmissionConfiguration der API-Server durchsetzen und die übrigen Regeln der IG BvC mit ValidatingAdmissionPolicies (validationActions: [Deny]) oder einer Policy-Engine im Modus Enforce.",
+			"Enforce Pod Security as the default in the API servers' AdmissionConfiguration, and the other rules of the IG BvC with ValidatingAdmissionPolicies (validationActions: [Deny]) or a policy engine in mode Enforce."),
+	}}
+}
+
+// notEverywhere: the same pod was kept out in one place and let in at another.
+func notEverywhere(o posture.Observation) []v1alpha1.Finding {
+	var out []v1alpha1.Finding
+	kept := slices.ContainsFunc(postureTries(o), admission.Attempt.Kept)
+	differs := func(object v1alpha1.Text, attempts []admission.Attempt, remedy v1alpha1.Text) {
+		in := 0
+		for _, a := range attempts {
+			if a.Class == admission.Admitted {
+				in++
+			}
+		}
+		if in == 0 || in == len(attempts) || !kept || !slices.ContainsFunc(attempts, admission.Attempt.Kept) {
+			return
+		}
+		out = append(out, v1alpha1.Finding{
+			Required: v1alpha1.T(requiredDe, requiredEn),
+			Observed: v1alpha1.T(
+				fmt.Sprintf("Derselbe privilegierte Pod wurde an %d von %d Stellen angenommen und an den übrigen nicht.", in, len(attempts)),
+				fmt.Sprintf("The same privileged pod was admitted in %d of %d places and not in the others.", in, len(attempts))),
+			Object: object, Remedy: remedy,
+		})
+	}
+	var byServer, byNamespace []admission.Attempt
+	for _, s := range reached(o) {
+		byServer = append(byServer, s.Privileged)
+	}
+	for _, n := range o.Namespaces {
+		byNamespace = append(byNamespace, n.Privileged)
+	}
+	differs(v1alpha1.T("API-Server", "API servers"), byServer, v1alpha1.T(
+		"Die Admission-Einstellungen aller API-Server angleichen (AdmissionConfiguration, --enable-admission-plugins).",
+		"Make the admission settings of all API servers the same (AdmissionConfiguration, --enable-admission-plugins)."))
+	differs(v1alpha1.T("Namespaces des Mandanten", "the tenant's namespaces"), byNamespace, v1alpha1.T(
+		"Namespaces der Mandanten nicht von Regeln ausnehmen: namespaceSelector der Webhooks und Policies, Ausnahmelisten der Engine und Labels von Pod Security prüfen.",
+		"Do not exempt the tenants' namespaces from rules: check the namespaceSelector of webhooks and policies, the engine's exemption lists, and the labels of Pod Security."))
+	return out
+}
+
+// onlyReported: rules of the IG BvC are not enforced, and something that looks
+// at these pods does no more than report.
+func onlyReported(o posture.Observation) []v1alpha1.Finding {
+	admitted, n := admittedFaults(o), reporting(o)
+	if len(admitted) == 0 || n == 0 {
+		return nil
+	}
+	who := whoLooks(o)
+	return []v1alpha1.Finding{{
+		Required: v1alpha1.T(requiredDe, requiredEn),
+		Observed: v1alpha1.T(
+			fmt.Sprintf("%d Regeln für Pods des Mandanten melden nur, und Pods mit diesen Mängeln wurden angenommen: %s. Auf Pods des Mandanten sehen: %s.", n, strings.Join(admitted, ", "), who.De),
+			fmt.Sprintf("%d rules on the tenant's pods only report, and pods with these faults were admitted: %s. What looks at the tenant's pods: %s.", n, strings.Join(admitted, ", "), who.En)),
+		Object: v1alpha1.T("Regeln für Pods der Mandanten", "rules on the tenants' pods"),
+		Remedy: v1alpha1.T(
+			"Die Regeln durchsetzend schalten: validationActions: [Deny] an der Bindung der ValidatingAdmissionPolicy, Enforce oder Deny in der Policy-Engine.",
+			"Switch the rules to enforcing: validationActions: [Deny] in the binding of the ValidatingAdmissionPolicy, Enforce or Deny in the policy engine."),
+	}}
+}
+
+func enforcedControls(o posture.Observation) []v1alpha1.Control {
+	goldens, good := postureGoldens(o), 0
+	for _, a := range goldens {
+		if a.Class == admission.Admitted {
+			good++
+		}
+	}
+	by := strings.Join(refusers(o), ", ")
+	if by == "" {
+		by = "0"
+	}
+	return []v1alpha1.Control{{
+		Name: v1alpha1.T(
+			"Ein Pod ohne Mangel wird in jedem Namespace, über jeden erreichten API-Server und am Ende angenommen",
+			"A pod without fault is admitted in each namespace, through each API server that was reached, and at the end"),
+		Held: o.MayCreatePods && good == len(goldens),
+		Detail: v1alpha1.T(
+			fmt.Sprintf("%d von %d angenommen", good, len(goldens)),
+			fmt.Sprintf("%d of %d admitted", good, len(goldens))),
+	}, {
+		Name:   v1alpha1.T("Mindestens ein Pod mit Mangel wird von einer Regel abgelehnt", "At least one pod with a fault is refused by a rule"),
+		Held:   len(refusers(o)) > 0,
+		Detail: v1alpha1.T(by, by),
+	}, {
+		Name: v1alpha1.T(
+			"Ob Webhooks mit failurePolicy Ignore ungefragt blieben, war an den Zählern jedes API-Servers zu sehen, oder es gibt keine solchen",
+			"Whether webhooks with failurePolicy Ignore stayed unasked could be seen in each API server's counters, or there are none"),
+		Held: openCountersRead(o),
+		Detail: v1alpha1.T(
+			fmt.Sprintf("%d von %d API-Servern erreicht", len(reached(o)), o.ServersListed),
+			fmt.Sprintf("%d of %d API servers reached", len(reached(o)), o.ServersListed)),
+	}}
+}
+
+func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
+	open, before := 0, int64(0)
+	for _, r := range o.Rules {
+		if r.Kind == posture.ValidatingWebhook && r.Fails == posture.FailsOpen {
+			open += r.Count
+		}
+	}
+	for _, s := range o.Servers {
+		before += s.Open.FailedOpenBefore
+	}
+	kept, _ := keptFaults(o)
+	return []v1alpha1.Figure{
+		{Name: v1alpha1.T("Abgelehnte Mängel", "Faults refused"), Value: float64(kept), Unit: "1"},
+		{Name: v1alpha1.T("Regeln, die nur melden", "Rules that only report"), Value: float64(reporting(o)), Unit: "1"},
+		{Name: v1alpha1.T("Validierende Webhooks mit failurePolicy Ignore", "Validating webhooks with failurePolicy Ignore"), Value: float64(open), Unit: "1"},
+		{Name: v1alpha1.T("Anfragen, die diese vor der Beobachtung ungeprüft durchließen", "Requests that these let pass unchecked before the observation"), Value: float64(before), Unit: "1"},
+	}
+}

@@ -1,0 +1,71 @@
+package admission
+
+import (
+	"context"
+	"slices"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+)
+
+// Specimen is a pod that another probe tries once.
+type Specimen struct {
+	// Namespace in which the tenant of the environment may create pods.
+	Namespace string
+	// Fault of the pod in the first of its variants; empty is the golden pod.
+	Fault string
+	// UserNamespace gives a golden pod a user namespace of its own, which the
+	// specimen of FaultProcMount is made from.
+	UserNamespace bool
+	// Labels that the pod has beside those of the run.
+	Labels map[string]string
+}
+
+// Faults lists every fault, in the order in which they are tried.
+func Faults() []string {
+	var all []string
+	for _, m := range mutants() {
+		if len(all) == 0 || all[len(all)-1] != m.fault {
+			all = append(all, m.fault)
+		}
+	}
+	return all
+}
+
+// Try creates the pod, with a scheduling gate, and deletes it at once.
+func Try(ctx context.Context, env *cluster.Env, s Specimen) Attempt {
+	pod := golden(env, "bvc-specimen-")
+	pod.Namespace, pod.Labels, pod.Spec.ServiceAccountName = s.Namespace, s.Labels, env.PodAccount(s.Namespace)
+	if s.UserNamespace {
+		userNamespaced(pod)
+	}
+	if s.Fault == "" {
+		_, a := try(ctx, env, pod)
+		return a
+	}
+	all := mutants()
+	m := all[slices.IndexFunc(all, func(m mutant) bool { return m.fault == s.Fault })]
+	m.apply(pod)
+	stored, a := try(ctx, env, pod)
+	if stored != nil && !m.present(stored) {
+		a.Class, a.By = Neutralised, ByOther
+	}
+	return a
+}
+
+// Kept reports whether a rule kept the fault out of the cluster.
+func (a Attempt) Kept() bool { return a.Class == Policy || a.Class == Neutralised }
+
+// Trouble says what kept the attempt from meaning anything, and what to do.
+func (a Attempt) Trouble() v1alpha1.Text {
+	if a.Class == Policy {
+		by := refuserText(a.By)
+		return v1alpha1.T(
+			"Abgelehnt von "+by.De+". Das Image des Laufs in der Policy zulassen (Registry, Signatur) und den Lauf wiederholen.",
+			"Refused by "+by.En+". Allow the run's image in the policy (registry, signature) and repeat the run.")
+	}
+	return attemptTrouble(a)
+}
+
+// Text names who refused.
+func (b By) Text() v1alpha1.Text { return refuserText(b) }
