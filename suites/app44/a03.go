@@ -197,12 +197,14 @@ func judgeExempt(o posture.Observation) check.Verdict {
 		return v
 	}
 	for _, t := range o.Escape.Tries {
-		if t.With.Class == admission.Admitted || !t.With.Kept() && t.With.Class != admission.Quota {
-			bad := t.With
-			if bad.Class == admission.Admitted {
-				bad = t.WithoutAgain // not settled by the second try
-			}
-			what := bad.Trouble()
+		switch {
+		case t.With.Class == admission.Admitted:
+			v.Reason = v1alpha1.T(
+				fmt.Sprintf("Ein Pod mit Mangel (%s) und den Labels, nach denen Regeln Pods ausnehmen, wurde einmal angenommen, aber der zweite Versuch und der ohne Label bestätigten nicht, dass es an den Labels lag. Den Lauf wiederholen.", t.Fault),
+				fmt.Sprintf("A pod with a fault (%s) and the labels by which rules spare pods was admitted once, but the second try and the one without a label did not confirm that this was for the labels. Repeat the run.", t.Fault))
+			return v
+		case !t.With.Kept() && t.With.Class != admission.Quota:
+			what := t.With.Trouble()
 			v.Reason = v1alpha1.T(
 				fmt.Sprintf("Ein Pod mit Mangel (%s) und den Labels, nach denen Regeln Pods ausnehmen, blieb ohne Aussage. %s", t.Fault, sentence(what.De)),
 				fmt.Sprintf("A pod with a fault (%s) and the labels by which rules spare pods said nothing. %s", t.Fault, sentence(what.En)))
@@ -220,6 +222,9 @@ func judgeExempt(o posture.Observation) check.Verdict {
 	case free == 0:
 		v.Reason.De += fmt.Sprintf("Regeln nehmen Pods nach Labels aus; alle %d sind geschützt, ein Pod des Mandanten mit ihnen wird abgelehnt.", o.Escape.Protected)
 		v.Reason.En += fmt.Sprintf("Rules spare pods by labels; all %d are protected, a pod of the tenant with them is refused.", o.Escape.Protected)
+	case o.Escape.Expected == 0:
+		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; ohne sie wurde kein Pod mit Mangel abgelehnt, der sich mit ihnen einer Regel entziehen könnte.", o.Escape.Candidates)
+		v.Reason.En += fmt.Sprintf("Rules name %d labels; without them no pod with a fault was refused that could leave the scope of a rule with them.", o.Escape.Candidates)
 	default:
 		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, o.Escape.Expected)
 		v.Reason.En += fmt.Sprintf("Rules name %d labels; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, o.Escape.Expected)

@@ -16,8 +16,8 @@ import (
 var _ = check.Register(check.Of(check.Meta{
 	ID: "APP.4.4.A13/rules-enforced-not-only-reported",
 	Title: v1alpha1.T(
-		"Regeln für Pods werden durchgesetzt, überall und jedes Mal, nicht nur gemeldet",
-		"Rules on pods are enforced, everywhere and every time, not merely reported"),
+		"Was auf Pods der Mandanten sieht, setzt durch und meldet nicht nur, überall und jedes Mal",
+		"What looks at the tenants' pods enforces and does not merely report, everywhere and every time"),
 	Area: check.Admission,
 	Covers: []check.Covers{
 		{Statement: "APP.4.4.A13-UA.2", Decides: v1alpha1.Part},
@@ -44,9 +44,14 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 	case !o.MayCreatePods:
 		v.Reason = mayNotCreatePods()
 	case trouble != nil:
+		what := trouble.Trouble()
 		v.Reason = v1alpha1.T(
-			fmt.Sprintf("Die Durchsetzung war nicht zu beobachten: Ein Pod blieb ohne Aussage. %s Auf Pods des Mandanten sehen: %s. Mit failurePolicy Fail kommt in dieser Zeit kein Pod hinein, auch kein fehlerhafter; mit Ignore jeder.", sentence(trouble.Trouble().De), who.De),
-			fmt.Sprintf("Enforcement could not be observed: a pod said nothing. %s What looks at the tenant's pods: %s. With failurePolicy Fail no pod gets in during that time, not even a faulty one; with Ignore every pod does.", sentence(trouble.Trouble().En), who.En))
+			fmt.Sprintf("Die Durchsetzung war nicht zu beobachten: Ein Pod blieb ohne Aussage. %s Auf Pods des Mandanten sehen: %s.", sentence(what.De), who.De),
+			fmt.Sprintf("Enforcement could not be observed: a pod said nothing. %s What looks at the tenant's pods: %s.", sentence(what.En), who.En))
+		if trouble.Cause == admission.CauseWebhookDown {
+			v.Reason.De += " Wo failurePolicy Fail gilt, kommt in dieser Zeit kein Pod hinein, auch kein fehlerhafter."
+			v.Reason.En += " Where failurePolicy Fail holds, no pod gets in during that time, not even a faulty one."
+		}
 	case !o.Complete():
 		v.Reason = incomplete()
 	case len(refusers(o)) == 0:
@@ -64,6 +69,10 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 		v.Reason = v1alpha1.T(
 			fmt.Sprintf("Keine Abweichung festgestellt: %d von %d Mängeln wurden abgelehnt (%s), der privilegierte Pod in jedem Namespace des Mandanten und über jeden erreichten API-Server gleich. Auf Pods des Mandanten sehen: %s.", kept, tried, by, who.De),
 			fmt.Sprintf("No deviation found: %d of %d faults were refused (%s), the privileged pod alike in each namespace of the tenant and through each API server that was reached. What looks at the tenant's pods: %s.", kept, tried, by, who.En))
+		if in := strings.Join(admittedFaults(o), ", "); in != "" {
+			v.Reason.De += " Angenommen wurden Pods mit diesen Mängeln, über die eigene Prüfungen urteilen: " + in + "."
+			v.Reason.En += " Pods with these faults were admitted, on which checks of their own judge: " + in + "."
+		}
 		if hasOpen(o) {
 			v.Reason.De += " Empfehlung: failurePolicy auf „Fail“ setzen; mit Ignore lässt ein gestörter Webhook jeden Pod durch."
 			v.Reason.En += " Recommendation: set failurePolicy to \"Fail\"; with Ignore a webhook in trouble lets every pod pass."
@@ -207,12 +216,18 @@ func whoLooks(o posture.Observation) v1alpha1.Text {
 		}
 		effect := map[posture.Effect]v1alpha1.Text{
 			posture.Denies: v1alpha1.T(", lehnt ab", ", denies"), posture.Reports: v1alpha1.T(", meldet nur", ", only reports")}[r.Effect]
-		fails := "Fail"
+		fails, more := "Fail", v1alpha1.Text{}
 		if r.Fails == posture.FailsOpen {
 			fails = "Ignore"
 		}
-		de = append(de, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d von %d Namespaces", r.Count, kind, fails, effect.De, r.Namespaces, o.Expected))
-		en = append(en, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d of %d namespaces", r.Count, kind, fails, effect.En, r.Namespaces, o.Expected))
+		if r.Update {
+			more.De, more.En = more.De+", auch bei Änderungen", more.En+", also of changes"
+		}
+		if r.Ephemeral {
+			more.De, more.En = more.De+", auch an Ephemeral Containers", more.En+", also of ephemeral containers"
+		}
+		de = append(de, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d von %d Namespaces%s", r.Count, kind, fails, effect.De, r.Namespaces, o.Expected, more.De))
+		en = append(en, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d of %d namespaces%s", r.Count, kind, fails, effect.En, r.Namespaces, o.Expected, more.En))
 	}
 	for _, e := range o.Engines {
 		if e.State == posture.StateRead && e.Enforcing+e.Reporting > 0 {
@@ -352,18 +367,32 @@ func notEverywhere(o posture.Observation) []v1alpha1.Finding {
 		out = append(out, v1alpha1.Finding{
 			Required: v1alpha1.T(requiredDe, requiredEn),
 			Observed: v1alpha1.T(
-				fmt.Sprintf("Derselbe privilegierte Pod wurde an %d von %d Stellen angenommen und an den übrigen nicht.", in, len(attempts)),
-				fmt.Sprintf("The same privileged pod was admitted in %d of %d places and not in the others.", in, len(attempts))),
+				fmt.Sprintf("Derselbe privilegierte Pod wurde in %d von %d Versuchen angenommen und in den übrigen nicht.", in, len(attempts)),
+				fmt.Sprintf("The same privileged pod was admitted in %d of %d tries and not in the others.", in, len(attempts))),
 			Object: object, Remedy: remedy,
 		})
 	}
-	var byServer, byNamespace []admission.Attempt
+	var byServer, byNamespace, inTurn []admission.Attempt
 	for _, s := range reached(o) {
 		byServer = append(byServer, s.Privileged)
 	}
 	for _, n := range o.Namespaces {
 		byNamespace = append(byNamespace, n.Privileged)
+		if n.Index == 1 {
+			inTurn = append(inTurn, n.Privileged)
+		}
 	}
+	for _, f := range o.Faults {
+		if f.Fault == admission.FaultPrivileged {
+			inTurn = append(inTurn, f.Attempt)
+		}
+	}
+	if len(byServer) == 1 {
+		inTurn = append(inTurn, byServer...)
+	}
+	differs(v1alpha1.T("erster Namespace des Mandanten, nacheinander", "the tenant's first namespace, one after the other"), inTurn, v1alpha1.T(
+		"Die Durchsetzung ist nicht verlässlich: failurePolicy der Webhooks auf „Fail“ setzen, die Policy-Engine mehrfach betreiben und die Admission-Einstellungen aller API-Server angleichen.",
+		"Enforcement is not reliable: set the webhooks' failurePolicy to \"Fail\", run several replicas of the policy engine, and make the admission settings of all API servers the same."))
 	differs(v1alpha1.T("API-Server", "API servers"), byServer, v1alpha1.T(
 		"Die Admission-Einstellungen aller API-Server angleichen (AdmissionConfiguration, --enable-admission-plugins).",
 		"Make the admission settings of all API servers the same (AdmissionConfiguration, --enable-admission-plugins)."))
@@ -377,7 +406,7 @@ func notEverywhere(o posture.Observation) []v1alpha1.Finding {
 // at these pods does no more than report.
 func onlyReported(o posture.Observation) []v1alpha1.Finding {
 	admitted, n := admittedFaults(o), reporting(o)
-	if len(admitted) == 0 || n == 0 {
+	if len(admitted) == 0 || n == 0 || len(nothingEnforces(o)) > 0 {
 		return nil
 	}
 	who := whoLooks(o)

@@ -21,7 +21,7 @@ type EngineResource struct{ Group, Resource string }
 // constraints are not among them: each has a kind of its own, and to read them
 // all the runner would need a wildcard.
 func EngineResources() []EngineResource {
-	return []EngineResource{{"kyverno.io", "clusterpolicies"}, {"policies.kyverno.io", "validatingpolicies"}}
+	return []EngineResource{{"kyverno.io", "clusterpolicies"}, {"policies.kyverno.io", "validatingpolicies"}, {"policies.kyverno.io", "imagevalidatingpolicies"}}
 }
 
 func engineRights() []check.Right {
@@ -55,6 +55,7 @@ func LiftResources() []LiftResource {
 		{"kyverno.io", "clusterpolicies", change, false},
 		{"kyverno.io", "policyexceptions", exempt, true},
 		{"policies.kyverno.io", "validatingpolicies", change, false},
+		{"policies.kyverno.io", "imagevalidatingpolicies", change, false},
 		{"policies.kyverno.io", "policyexceptions", exempt, true},
 		{"templates.gatekeeper.sh", "constrainttemplates", change, false},
 		{"config.gatekeeper.sh", "configs", exempt, true},

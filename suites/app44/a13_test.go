@@ -1,0 +1,182 @@
+package app44
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
+)
+
+// postureSeen is what was recorded of a cluster that enforces everything.
+func postureSeen(t *testing.T) posture.Observation {
+	t.Helper()
+	data, err := os.ReadFile("../../fixtures/recorded/APP.4.4.A13_rules-enforced-not-only-reported/pass-conformant.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded v1alpha1.Observation
+	if err := json.Unmarshal(data, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	var o posture.Observation
+	if err := check.Decode(recorded.Data, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+var (
+	admittedPod = admission.Attempt{Class: admission.Admitted, By: admission.ByNobody, HTTPStatus: 201, Cause: admission.CauseNone}
+	refusedPod  = admission.Attempt{Class: admission.Policy, By: admission.ByWebhook, HTTPStatus: 400, Cause: admission.CauseNone}
+	lostPod     = admission.Attempt{Class: admission.Infrastructure, By: admission.ByNobody, HTTPStatus: 500, Cause: admission.CauseWebhookDown}
+)
+
+type postureCase struct {
+	name   string
+	change func(*posture.Observation)
+	want   v1alpha1.Outcome
+	says   string
+}
+
+func tryPosture(t *testing.T, judge func(posture.Observation) check.Verdict, cases []postureCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			o := postureSeen(t)
+			c.change(&o)
+			v := judge(o)
+			said := v.Reason.De
+			for _, f := range v.Findings {
+				said += "\n" + f.Observed.De
+			}
+			if v.Outcome != c.want || !strings.Contains(said, c.says) {
+				t.Errorf("got %s: %s; want %s: %s", v.Outcome, said, c.want, c.says)
+			}
+			for _, control := range v.Controls {
+				if v.Outcome == v1alpha1.Pass && !control.Held {
+					t.Errorf("passes although a control did not hold: %s", control.Name.En)
+				}
+			}
+		})
+	}
+}
+
+func withOpen(o *posture.Observation) {
+	o.Rules = append(o.Rules, posture.Rule{Kind: posture.ValidatingWebhook, Engine: "Kyverno", Fails: posture.FailsOpen, Effect: posture.EffectUnknown, Namespaces: 3, Count: 1})
+	o.RuleCount++
+	o.Servers[0].Open.Calls = 12
+}
+
+func all(o *posture.Observation, a admission.Attempt) {
+	for i := range o.Servers {
+		o.Servers[i].Privileged = a
+	}
+	for i := range o.Namespaces {
+		o.Namespaces[i].Privileged = a
+	}
+	for i := range o.Faults {
+		o.Faults[i].Attempt = a
+	}
+}
+
+func TestJudgeEnforced(t *testing.T) {
+	tryPosture(t, judgeEnforced, []postureCase{
+		{"all refused", func(*posture.Observation) {}, v1alpha1.Pass, "18 von 18 Mängeln wurden abgelehnt (Pod Security, ValidatingAdmissionPolicy)"},
+		{"nothing seen", func(o *posture.Observation) { *o = posture.Observation{} }, v1alpha1.Inconclusive, "keine Pods anlegen"},
+		{"nothing tried", func(o *posture.Observation) { *o = posture.Observation{MayCreatePods: true, After: admittedPod} }, v1alpha1.Inconclusive, "unvollständig"},
+		{"no right", func(o *posture.Observation) { o.MayCreatePods = false; all(o, admittedPod) }, v1alpha1.Inconclusive, "keine Pods anlegen"},
+		{"all admitted", func(o *posture.Observation) { all(o, admittedPod) }, v1alpha1.Fail, "Jeder Pod mit Mangel wurde angenommen (18 Mängel"},
+		{"all admitted, golden refused", func(o *posture.Observation) { all(o, admittedPod); o.After = refusedPod }, v1alpha1.Fail, "Jeder Pod mit Mangel"},
+		{"all admitted and one lost", func(o *posture.Observation) { all(o, admittedPod); o.Faults[3].Attempt = lostPod }, v1alpha1.Inconclusive, "Admission-Webhook war nicht erreichbar"},
+		{"all lost", func(o *posture.Observation) { all(o, lostPod); o.After = lostPod }, v1alpha1.Inconclusive, "kein Pod hinein, auch kein fehlerhafter"},
+		{"some admitted", func(o *posture.Observation) { o.Faults[13].Attempt = admittedPod }, v1alpha1.Pass, "17 von 18"},
+		{"some admitted, and a policy only reports", func(o *posture.Observation) {
+			o.Faults[13].Attempt, o.Rules[0].Effect = admittedPod, posture.Reports
+		}, v1alpha1.Fail, "melden nur, und Pods mit diesen Mängeln wurden angenommen: foreignRegistry"},
+		{"some admitted, and the engine only reports", func(o *posture.Observation) {
+			o.Faults[13].Attempt, o.Engines[0].State, o.Engines[0].Reporting = admittedPod, posture.StateRead, 2
+		}, v1alpha1.Fail, "2 Regeln für Pods"},
+		{"one more rule only reports", func(o *posture.Observation) { o.Rules[0].Effect = posture.Reports }, v1alpha1.Pass, "meldet nur"},
+		{"one namespace exempted", func(o *posture.Observation) { o.Namespaces[2].Privileged = admittedPod }, v1alpha1.Fail, "in 1 von 3 Versuchen angenommen"},
+		{"refused every other time", func(o *posture.Observation) { o.Servers[0].Privileged = admittedPod }, v1alpha1.Fail, "in 1 von 3 Versuchen angenommen"},
+		{"privileged allowed everywhere, the rest not", func(o *posture.Observation) {
+			o.Servers[0].Privileged, o.Faults[0].Attempt = admittedPod, admittedPod
+			for i := range o.Namespaces {
+				o.Namespaces[i].Privileged = admittedPod
+			}
+		}, v1alpha1.Pass, "Angenommen wurden Pods mit diesen Mängeln, über die eigene Prüfungen urteilen: privileged"},
+		{"fails open, was asked", withOpen, v1alpha1.Pass, "Empfehlung: failurePolicy"},
+		{"fails open, and did", func(o *posture.Observation) { withOpen(o); o.Servers[0].Open.FailedOpen = 3 }, v1alpha1.Fail, "ließen 3 Anfragen ungeprüft durch"},
+		{"failed open before only", func(o *posture.Observation) { withOpen(o); o.Servers[0].Open.FailedOpenBefore = 3 }, v1alpha1.Pass, ""},
+		{"fails open, never called", func(o *posture.Observation) { withOpen(o); o.Servers[0].Open.Calls = 0 }, v1alpha1.Inconclusive, "nicht vollständig zu lesen"},
+		{"fails open, spared by a condition", func(o *posture.Observation) {
+			withOpen(o)
+			o.Servers[0].Open.Calls, o.Rules[len(o.Rules)-1].MatchConditions = 0, true
+		}, v1alpha1.Pass, ""},
+		{"fails open, another process", func(o *posture.Observation) { withOpen(o); o.Servers[0].SameProcess = false }, v1alpha1.Inconclusive, "nicht vollständig zu lesen"},
+		{"fails open, counted by another process", func(o *posture.Observation) {
+			withOpen(o)
+			o.Servers[0].SameProcess, o.Servers[0].Open.FailedOpen = false, 3
+		}, v1alpha1.Inconclusive, "nicht vollständig zu lesen"},
+		{"fails open, counter switched off", func(o *posture.Observation) { withOpen(o); o.Servers[0].FailOpenShown = false }, v1alpha1.Inconclusive, ""},
+		{"fails open, metrics forbidden", func(o *posture.Observation) { withOpen(o); o.Servers[0].Trouble = cluster.ServerForbidden }, v1alpha1.Inconclusive, ""},
+		{"fails closed, metrics forbidden", func(o *posture.Observation) {
+			o.Servers[0].Trouble, o.Servers[0].SameProcess = cluster.ServerForbidden, false
+		}, v1alpha1.Pass, ""},
+		{"a mutating webhook fails open", func(o *posture.Observation) {
+			withOpen(o)
+			o.Rules[len(o.Rules)-1].Kind, o.Servers[0].Open.Calls = posture.MutatingWebhook, 0
+		}, v1alpha1.Pass, "MutatingWebhook (Kyverno)"},
+		{"an API server not listed", func(o *posture.Observation) { o.ServersListed++ }, v1alpha1.Inconclusive, "unvollständig"},
+		{"no API server reached", func(o *posture.Observation) { o.Servers[0].Via = cluster.ViaNothing }, v1alpha1.Pass, ""},
+		{"golden refused in one namespace", func(o *posture.Observation) { o.Namespaces[1].Golden = refusedPod }, v1alpha1.Inconclusive, "Das Image des Laufs in der Policy zulassen"},
+	})
+}
+
+func TestJudgeExempt(t *testing.T) {
+	spared := func(o *posture.Observation) {
+		o.Escape = posture.Escape{Candidates: 1, Golden: admittedPod}
+		for _, f := range o.Faults {
+			o.Escape.Expected++
+			o.Escape.Tries = append(o.Escape.Tries, posture.EscapeTry{Fault: f.Fault, With: refusedPod, WithoutAgain: lostPod, WithAgain: lostPod})
+		}
+	}
+	tryPosture(t, judgeExempt, []postureCase{
+		{"no label, no right", func(*posture.Observation) {}, v1alpha1.Pass, "Kein Label war zu finden"},
+		{"nothing seen", func(o *posture.Observation) { *o = posture.Observation{} }, v1alpha1.Inconclusive, "keine Pods anlegen"},
+		{"a right", func(o *posture.Observation) {
+			o.Lifts[5].Served, o.Lifts[5].Asked, o.Lifts[5].Allowed = true, 3, []string{"create"}
+		}, v1alpha1.Fail, "policyexceptions.kyverno.io: create"},
+		{"a right not asked about", func(o *posture.Observation) { o.Lifts[5].Served = true }, v1alpha1.Inconclusive, "unvollständig"},
+		{"no pods, but a right", func(o *posture.Observation) { o.MayCreatePods, o.Lifts[0].Allowed = false, []string{"patch"} }, v1alpha1.Fail, "patch"},
+		{"a label that spares nothing", spared, v1alpha1.Pass, "auch mit ihnen wurden alle 18 Pods mit Mangel abgelehnt"},
+		{"a label that spares", func(o *posture.Observation) {
+			spared(o)
+			o.Escape.Tries[2].With, o.Escape.Tries[2].WithoutAgain, o.Escape.Tries[2].WithAgain = admittedPod, refusedPod, admittedPod
+		}, v1alpha1.Fail, "zweimal angenommen: privilegeEscalation"},
+		{"admitted with and without", func(o *posture.Observation) {
+			spared(o)
+			o.Escape.Tries[2].With, o.Escape.Tries[2].WithoutAgain, o.Escape.Tries[2].WithAgain = admittedPod, admittedPod, admittedPod
+		}, v1alpha1.Inconclusive, "bestätigten nicht"},
+		{"admitted once", func(o *posture.Observation) {
+			spared(o)
+			o.Escape.Tries[2].With, o.Escape.Tries[2].WithoutAgain, o.Escape.Tries[2].WithAgain = admittedPod, refusedPod, refusedPod
+		}, v1alpha1.Inconclusive, "bestätigten nicht"},
+		{"a try lost", func(o *posture.Observation) { spared(o); o.Escape.Tries[2].With = lostPod }, v1alpha1.Inconclusive, "blieb ohne Aussage"},
+		{"tries missing", func(o *posture.Observation) { spared(o); o.Escape.Tries = o.Escape.Tries[1:] }, v1alpha1.Inconclusive, "unvollständig"},
+		{"too few expected", func(o *posture.Observation) {
+			spared(o)
+			o.Escape.Tries, o.Escape.Expected = o.Escape.Tries[1:], o.Escape.Expected-1
+		}, v1alpha1.Inconclusive, "unvollständig"},
+		{"golden with the label lost", func(o *posture.Observation) { spared(o); o.Escape.Golden = lostPod }, v1alpha1.Inconclusive, "nicht erreichbar"},
+		{"all protected", func(o *posture.Observation) { o.Escape.Candidates, o.Escape.Protected = 2, 2 }, v1alpha1.Pass, "alle 2 sind geschützt"},
+		{"too many labels", func(o *posture.Observation) { spared(o); o.Escape.Candidates, o.Escape.NotTried = 8, 2 }, v1alpha1.Inconclusive, "2 davon wurden nicht versucht"},
+		{"golden lost at the end", func(o *posture.Observation) { o.After = lostPod }, v1alpha1.Inconclusive, "am Ende nicht angenommen"},
+	})
+}

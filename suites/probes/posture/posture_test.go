@@ -1,0 +1,211 @@
+package posture
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+
+	registrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+)
+
+func onPods(resources ...string) registrationv1.RuleWithOperations {
+	return registrationv1.RuleWithOperations{
+		Operations: []registrationv1.OperationType{registrationv1.Create, registrationv1.Update},
+		Rule:       registrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: resources},
+	}
+}
+
+func TestRuleTakes(t *testing.T) {
+	changed := func(change func(*registrationv1.RuleWithOperations)) registrationv1.RuleWithOperations {
+		r := onPods("pods")
+		change(&r)
+		return r
+	}
+	inCluster := registrationv1.ClusterScope
+	for name, c := range map[string]struct {
+		rule            registrationv1.RuleWithOperations
+		pods, ephemeral bool
+	}{
+		"pods":              {onPods("pods"), true, false},
+		"both":              {onPods("pods", "pods/ephemeralcontainers"), true, true},
+		"all resources":     {onPods("*"), true, false},
+		"all of all":        {onPods("*/*"), true, true},
+		"all subresources":  {onPods("pods/*"), false, true},
+		"one of everything": {onPods("*/ephemeralcontainers"), false, true},
+		"others":            {onPods("deployments", "pods/exec"), false, false},
+		"any group":         {changed(func(r *registrationv1.RuleWithOperations) { r.APIGroups, r.APIVersions = []string{"*"}, []string{"*"} }), true, false},
+		"another group":     {changed(func(r *registrationv1.RuleWithOperations) { r.APIGroups = []string{"apps"} }), false, false},
+		"another version":   {changed(func(r *registrationv1.RuleWithOperations) { r.APIVersions = []string{"v2"} }), false, false},
+		"any operation": {changed(func(r *registrationv1.RuleWithOperations) {
+			r.Operations = []registrationv1.OperationType{registrationv1.OperationAll}
+		}), true, false},
+		"deletion": {changed(func(r *registrationv1.RuleWithOperations) {
+			r.Operations = []registrationv1.OperationType{registrationv1.Delete}
+		}), false, false},
+		"cluster": {changed(func(r *registrationv1.RuleWithOperations) { r.Scope = &inCluster }), false, false},
+	} {
+		if got := ruleTakes(c.rule, registrationv1.Create, "pods", ""); got != c.pods {
+			t.Errorf("%s: takes pods: %t", name, got)
+		}
+		if got := ruleTakes(c.rule, registrationv1.Update, "pods", "ephemeralcontainers"); got != c.ephemeral {
+			t.Errorf("%s: takes ephemeral containers: %t", name, got)
+		}
+	}
+}
+
+// Whom a rule looks at: its scope and that of its binding, the labels of each
+// namespace, and those of a pod.
+func TestAdd(t *testing.T) {
+	namespaces := []map[string]string{{"kubernetes.io/metadata.name": "a", "team": "x"}, {"kubernetes.io/metadata.name": "b"}}
+	pod := map[string]string{"app": "bvc"}
+	pods := []registrationv1.RuleWithOperations{onPods("pods")}
+	selector := func(key string, op metav1.LabelSelectorOperator, values ...string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: op, Values: values}}}
+	}
+	for name, c := range map[string]struct {
+		scopes            []scope
+		namespaces, other int
+		candidates        map[string]string
+	}{
+		"all":                    {[]scope{{rules: pods}}, 2, 0, nil},
+		"no pods":                {[]scope{{rules: []registrationv1.RuleWithOperations{onPods("services")}}}, 0, 0, nil},
+		"one namespace":          {[]scope{{rules: pods, namespaces: selector("team", metav1.LabelSelectorOpExists)}}, 1, 0, nil},
+		"no namespace":           {[]scope{{rules: pods, namespaces: selector("team", metav1.LabelSelectorOpIn, "y")}}, 0, 1, nil},
+		"binding narrows":        {[]scope{{rules: pods}, {rules: pods, namespaces: selector("team", metav1.LabelSelectorOpDoesNotExist)}}, 1, 0, nil},
+		"binding of other rules": {[]scope{{rules: pods}, {rules: []registrationv1.RuleWithOperations{onPods("services")}}}, 0, 0, nil},
+		"excluded":               {[]scope{{rules: pods, except: pods}}, 0, 0, nil},
+		"asks for a label":       {[]scope{{rules: pods, objects: selector("guard", metav1.LabelSelectorOpExists)}}, 0, 1, nil},
+		"spares a label":         {[]scope{{rules: pods, objects: selector("exempt", metav1.LabelSelectorOpDoesNotExist)}}, 2, 0, map[string]string{"exempt": "true"}},
+		"spares a value":         {[]scope{{rules: pods, objects: selector("exempt", metav1.LabelSelectorOpNotIn, "yes", "no")}}, 2, 0, map[string]string{"exempt": "yes"}},
+		"spares by a condition":  {[]scope{{rules: pods, conditions: []registrationv1.MatchCondition{{Expression: `!('exempt' in object.metadata.labels)`}}}}, 2, 0, map[string]string{"exempt": "true"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s seen
+			added := s.add(Rule{Kind: AdmissionPolicy}, namespaces, pod, c.scopes...)
+			if added != (c.namespaces > 0) || s.other != c.other || added && s.rules[0].Namespaces != c.namespaces {
+				t.Errorf("added %t: %+v", added, s)
+			}
+			if !maps.Equal(s.candidates, c.candidates) {
+				t.Errorf("candidates %v, want %v", s.candidates, c.candidates)
+			}
+		})
+	}
+}
+
+// A selector that a pod leaves by a candidate is really left.
+func TestEscapeLeaves(t *testing.T) {
+	for _, selector := range []metav1.LabelSelector{
+		{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpDoesNotExist}}},
+		{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"x", "y"}}}},
+		{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "a", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"x"}}, {Key: "b", Operator: metav1.LabelSelectorOpDoesNotExist}}},
+	} {
+		var c candidates
+		c.escape(&selector)
+		if !selects(&selector, nil) || len(c) == 0 || selects(&selector, c) {
+			t.Errorf("%v does not leave %v", c, selector)
+		}
+	}
+}
+
+func TestNamedInCEL(t *testing.T) {
+	for expression, want := range map[string]map[string]string{
+		`!has(object.metadata.labels) || object.metadata.labels["policy.example/exempt"] != "on"`:    {"policy.example/exempt": "on"},
+		`!('skip' in object.metadata.labels)`:                                                        {"skip": "true"},
+		`object.metadata.?labels[?'skip'].orValue('no') != 'yes'`:                                    {"skip": "no"},
+		`object.metadata.labels.skip != 'yes'`:                                                       {"skip": "yes"},
+		`!object.metadata.?labels.orValue({}).exists(k, k == 'policy.example/exempt')`:               {},
+		`request.userInfo.username != 'system:serviceaccount:kube-system:x'`:                         {},
+		`object.metadata.labels["not a key!"] == "x"`:                                                {},
+		`object.metadata.labels.all(k, k.startsWith("x"))`:                                           {},
+		`'exempt' in object.metadata.?labels || object.metadata.labels['exempt-2'] == "still a one"`: {},
+	} {
+		var c candidates
+		c.named(expression)
+		if !maps.Equal(c, want) {
+			t.Errorf("%s: %v, want %v", expression, c, want)
+		}
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy             string
+		applies, enforcing bool
+		candidates         map[string]string
+	}{
+		"enforce":          {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{}}]}}`, true, true, nil},
+		"older word":       {`{"spec":{"validationFailureAction":"enforce","rules":[{"match":{"resources":{"kinds":["Pod"]}},"validate":{}}]}}`, true, true, nil},
+		"audit by default": {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{}}]}}`, true, false, nil},
+		"the rule decides": {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{"failureAction":"Audit"}}]}}`, true, false, nil},
+		"of others":        {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Service"]}}]},"validate":{}}]}}`, false, true, nil},
+		"mutates":          {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]}}]}}`, false, true, nil},
+		"spares a label": {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},
+			"exclude":{"any":[{"resources":{"selector":{"matchLabels":{"exempt":"yes"}}}}]},"validate":{}}]}}`, true, true, map[string]string{"exempt": "yes"}},
+		"CEL denies":  {`{"spec":{"validationActions":["Deny"],"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]}}}`, true, true, nil},
+		"CEL audits":  {`{"spec":{"validationActions":["Audit","Warn"],"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]}}}`, true, false, nil},
+		"CEL, others": {`{"spec":{"validationActions":["Audit"],"matchConstraints":{"resourceRules":[{"apiGroups":["apps"],"apiVersions":["v1"],"operations":["CREATE"],"resources":["deployments"]}]}}}`, false, false, nil},
+	} {
+		var p policy
+		if err := json.Unmarshal([]byte(c.policy), &p); err != nil {
+			t.Fatal(err)
+		}
+		applies, enforcing := p.enforced()
+		var found candidates
+		p.exemptions(&found)
+		if applies != c.applies || enforcing != c.enforcing || !maps.Equal(found, c.candidates) {
+			t.Errorf("%s: applies %t, enforcing %t, candidates %v", name, applies, enforcing, found)
+		}
+	}
+}
+
+func TestGrowth(t *testing.T) {
+	series := func(name, kind string, value float64) cluster.Series {
+		return cluster.Series{Labels: map[string]string{"name": name, "type": kind}, Value: value}
+	}
+	before := cluster.Metrics{familyCalls: {series("ours", "validating", 10), series("ours", "admit", 5), series("another", "validating", 7)}}
+	after := cluster.Metrics{
+		familyCalls:    {series("ours", "validating", 14), series("ours", "admit", 9), series("another", "validating", 9)},
+		familyFailOpen: {series("ours", "validating", 2), series("another", "validating", 3)},
+	}
+	want := Counters{CallsBefore: 10, Calls: 4, FailedOpen: 2}
+	if got := growth(before, after, map[string]bool{"ours": true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for name, c := range map[string]struct {
+		m    cluster.Metrics
+		want bool
+	}{
+		"counted":               {after, true},
+		"nothing switched off":  {cluster.Metrics{familyOff: {{Value: 0}}}, true},
+		"something off":         {cluster.Metrics{familyOff: {{Value: 2}}}, false},
+		"nothing said about it": {cluster.Metrics{}, false},
+	} {
+		if got := failOpenShown(c.m); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestFaultsToTry(t *testing.T) {
+	with, without := faultsToTry(true), faultsToTry(false)
+	if len(with) != len(without)+1 || !slices.Contains(with, admission.FaultServiceAccount) || slices.Contains(with, admission.FaultProcMount) {
+		t.Errorf("%v, %v", with, without)
+	}
+	if len(with) != len(admission.Faults())-1 {
+		t.Errorf("%d of %d faults", len(with), len(admission.Faults()))
+	}
+}
+
+func TestGroupedIsStable(t *testing.T) {
+	a, b := Rule{Kind: AdmissionPolicy, Count: 1}, Rule{Kind: ValidatingWebhook, Count: 1}
+	got := grouped([]Rule{b, a, b})
+	if len(got) != 2 || !slices.Equal(got, grouped([]Rule{b, b, a})) || got[0].Count+got[1].Count != 3 {
+		t.Errorf("%+v", got)
+	}
+}
