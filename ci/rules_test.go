@@ -56,6 +56,7 @@ var edges = []edge{
 	{"suites/probes/*", "framework/wait", "waits through the one polling function"},
 	{"suites/probes/*", "framework/agent", "starts agents and reads their lines"},
 	{"suites/probes/*", "framework/registry", "looks which signatures an image has before it judges what became of it"},
+	{"suites/probes/fresh", "suites/probes/admission", "tries the same pods and reads the answers alike"},
 	{"suites/probes/posture", "suites/probes/admission", "tries the same pods and reads the answers alike"},
 	{"suites/probes/*", "fixtures/pods", "puts the golden pod and its mutants into the cluster"},
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -31,6 +32,8 @@ type place struct {
 type owned struct {
 	mu     sync.Mutex
 	places map[place]bool
+	// fresh are namespaces, which go with all that is in them.
+	fresh []string
 }
 
 func newOwned() *owned { return &owned{places: map[place]bool{}} }
@@ -39,6 +42,18 @@ func (o *owned) add(resource schema.GroupVersionResource, namespace string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.places[place{resource, namespace}] = true
+}
+
+func (o *owned) addFresh(name string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fresh = append(o.fresh, name)
+}
+
+func (o *owned) namespaces() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.fresh)
 }
 
 func (o *owned) list() []place {
@@ -61,7 +76,13 @@ func (o *owned) list() []place {
 // context should be a fresh one: the run's own may be the one that was
 // cancelled. What is still there is returned; nil means that nothing is.
 func (e *Env) Cleanup(ctx context.Context) []v1alpha1.Leftover {
-	return remove(ctx, e.tenantDynamic, e.owned.list(), LabelRun+"="+e.RunID)
+	// At the same time: the limit is one for all.
+	var fresh []v1alpha1.Leftover
+	var done sync.WaitGroup
+	done.Go(func() { fresh = removeFresh(ctx, e.Runner, e.owned.namespaces()) })
+	left := remove(ctx, e.tenantDynamic, e.owned.list(), LabelRun+"="+e.RunID)
+	done.Wait()
+	return append(left, fresh...)
 }
 
 // Sweep removes the objects of every run, or of one, from the namespaces.

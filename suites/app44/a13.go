@@ -10,6 +10,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/fresh"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
 )
 
@@ -24,6 +25,18 @@ var _ = check.Register(check.Of(check.Meta{
 	},
 	Policies: []string{},
 }, posture.Probe, judgeEnforced))
+
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A13/fresh-namespace-secure-by-default",
+	Title: v1alpha1.T(
+		"Auch in einem neuen Namespace, den niemand vorbereitet hat, werden Regeln für Pods durchgesetzt",
+		"Rules on pods are enforced in a new namespace, too, that nobody prepared"),
+	Area: check.Admission,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A13-UA.2", Decides: v1alpha1.Part},
+	},
+	Policies: []string{},
+}, fresh.Probe, judgeFresh))
 
 // judgeEnforced passes only when a pod without fault was admitted throughout
 // (positive control), a rule refused pods with faults, the same in every
@@ -472,5 +485,121 @@ func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
 		{Name: v1alpha1.T("Regeln, die nur melden", "Rules that only report"), Value: float64(reporting(o)), Unit: "1"},
 		{Name: v1alpha1.T("Validierende Webhooks mit failurePolicy Ignore", "Validating webhooks with failurePolicy Ignore"), Value: float64(open), Unit: "1"},
 		{Name: v1alpha1.T("Anfragen, die diese vor der Beobachtung ungeprüft durchließen", "Requests that these let pass unchecked before the observation"), Value: float64(before), Unit: "1"},
+	}
+}
+
+// judgeFresh passes only when, in each of the rounds, a pod without fault was
+// admitted before and after (positive control) and every fault was kept out.
+// The one exception is the privileged mount of proc, where the cluster knows no
+// user namespaces: its pod can not be told from one that is refused for these.
+func judgeFresh(o fresh.Observation) check.Verdict {
+	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Controls: freshControls(o)}
+	admitted, tries := map[string]int{}, 0
+	for _, r := range o.Rounds {
+		for _, f := range r.Faults {
+			tries++
+			if f.Class == admission.Admitted {
+				admitted[f.Fault]++
+			}
+		}
+	}
+	v.Attempts = tries
+	if len(admitted) > 0 {
+		v.Outcome, v.Findings = v1alpha1.Fail, []v1alpha1.Finding{freshFinding(o, admitted)}
+		return v
+	}
+	if len(o.Rounds) < fresh.Rounds || freshSpan(o) < fresh.Span.Seconds() || !o.Gone {
+		v.Reason = incomplete()
+		return v
+	}
+	faults, spared := admission.Faults(), 0
+	for _, r := range o.Rounds {
+		if len(r.Faults) != len(faults) {
+			v.Reason = incomplete()
+			return v
+		}
+		for _, a := range []admission.Attempt{r.Before, r.After} {
+			if a.Class != admission.Admitted {
+				t := a.Trouble()
+				v.Reason = v1alpha1.T("Im neuen Namespace wurde ein Pod ohne Mangel nicht angenommen. "+sentence(t.De), "In the new namespace a pod without fault was not admitted. "+sentence(t.En))
+				return v
+			}
+		}
+		for i, f := range r.Faults {
+			switch {
+			case f.Fault != faults[i]:
+				v.Reason = incomplete()
+				return v
+			case f.Fault == admission.FaultProcMount && r.UserNamespace.Class != admission.Admitted:
+				spared++
+			case !f.Kept() && !(f.Class == admission.Quota && f.Fault == admission.FaultResources && f.Cause != admission.CauseQuotaExceeded):
+				t := f.Trouble()
+				v.Reason = v1alpha1.T(
+					fmt.Sprintf("Im neuen Namespace blieb ein Pod mit Mangel (%s) ohne Aussage. %s", f.Fault, sentence(t.De)),
+					fmt.Sprintf("In the new namespace a pod with a fault (%s) said nothing. %s", f.Fault, sentence(t.En)))
+				return v
+			}
+		}
+	}
+	v.Outcome = v1alpha1.Pass
+	v.Reason = v1alpha1.T(
+		fmt.Sprintf("Keine Abweichung festgestellt: In einem neuen Namespace ohne Labels der Site wurden alle %d Pods mit Mangel abgelehnt oder ohne ihn gespeichert; Pods ohne Mangel wurden jedes Mal angenommen.", tries-spared),
+		fmt.Sprintf("No deviation found: in a new namespace without labels of the site all %d pods with a fault were refused or stored without it; pods without fault were admitted every time.", tries-spared))
+	return v
+}
+
+func freshSpan(o fresh.Observation) float64 {
+	if len(o.Rounds) == 0 {
+		return 0
+	}
+	return o.Rounds[len(o.Rounds)-1].AtSeconds - o.Rounds[0].AtSeconds
+}
+
+func freshControls(o fresh.Observation) []v1alpha1.Control {
+	goldens, good := 0, 0
+	for _, r := range o.Rounds {
+		for _, a := range []admission.Attempt{r.Before, r.After} {
+			goldens++
+			if a.Class == admission.Admitted {
+				good++
+			}
+		}
+	}
+	return []v1alpha1.Control{{
+		Name: v1alpha1.T("Im neuen Namespace wird ein Pod ohne Mangel vor und nach jeder Runde angenommen", "In the new namespace a pod without fault is admitted before and after each round"),
+		Held: goldens > 0 && good == goldens,
+		Detail: v1alpha1.T(
+			fmt.Sprintf("%d von %d angenommen", good, goldens),
+			fmt.Sprintf("%d of %d admitted", good, goldens)),
+	}, {
+		Name: v1alpha1.T(
+			fmt.Sprintf("Jeder Mangel %d-mal über mindestens %.0f s versucht", fresh.Rounds, fresh.Span.Seconds()),
+			fmt.Sprintf("Each fault tried %d times over at least %.0f s", fresh.Rounds, fresh.Span.Seconds())),
+		Held: len(o.Rounds) >= fresh.Rounds && freshSpan(o) >= fresh.Span.Seconds(),
+		Detail: v1alpha1.T(
+			fmt.Sprintf("%d Runden über %s s", len(o.Rounds), v1alpha1.Decimal(freshSpan(o), 1).De),
+			fmt.Sprintf("%d rounds over %.1f s", len(o.Rounds), freshSpan(o))),
+	}}
+}
+
+func freshFinding(o fresh.Observation, admitted map[string]int) v1alpha1.Finding {
+	var de, en []string
+	for fault, n := range admitted {
+		de = append(de, fmt.Sprintf("%s in %d von %d Versuchen", fault, n, len(o.Rounds)))
+		en = append(en, fmt.Sprintf("%s in %d of %d tries", fault, n, len(o.Rounds)))
+	}
+	sort.Strings(de)
+	sort.Strings(en)
+	return v1alpha1.Finding{
+		Required: v1alpha1.T(
+			"Regeln für Pods werden auch in einem Namespace durchgesetzt, den niemand vorbereitet hat; vergessene Labels öffnen ihn nicht.",
+			"Rules on pods are enforced in a namespace that nobody prepared, too; labels that were forgotten do not open it."),
+		Observed: v1alpha1.T(
+			"In einem neuen Namespace ohne Labels der Site wurden Pods mit diesen Mängeln angenommen: "+strings.Join(de, ", ")+".",
+			"In a new namespace without labels of the site pods with these faults were admitted: "+strings.Join(en, ", ")+"."),
+		Object: v1alpha1.T("neuer Namespace des Laufs", "new namespace of the run"),
+		Remedy: v1alpha1.T(
+			"Pod Security als Vorgabe in der AdmissionConfiguration der API-Server setzen statt nur als Label, und Regeln so schreiben, dass sie Namespaces ausnehmen (NotIn) statt sie aufzuzählen.",
+			"Set Pod Security as the default in the API servers' AdmissionConfiguration instead of as a label only, and write rules so that they except namespaces (NotIn) instead of listing them."),
 	}
 }
