@@ -32,25 +32,29 @@ func Faults() []string {
 	return all
 }
 
-// Try creates the pod, with a scheduling gate, and deletes it at once.
-func Try(ctx context.Context, env *cluster.Env, s Specimen) Attempt {
+// Send creates the pod, with a scheduling gate, and deletes it at once.
+func (s Specimen) Send(ctx context.Context, env *cluster.Env) Attempt {
 	pod := golden(env, "bvc-specimen-")
 	pod.Namespace, pod.Labels, pod.Spec.ServiceAccountName = s.Namespace, s.Labels, env.PodAccount(s.Namespace)
 	if s.UserNamespace {
 		userNamespaced(pod)
 	}
-	if s.Fault == "" {
-		_, a := try(ctx, env, pod)
-		return a
+	var fault *mutant
+	if s.Fault != "" {
+		all := mutants()
+		fault = &all[slices.IndexFunc(all, func(m mutant) bool { return m.fault == s.Fault })]
+		fault.apply(pod)
 	}
-	all := mutants()
-	m := all[slices.IndexFunc(all, func(m mutant) bool { return m.fault == s.Fault })]
-	m.apply(pod)
-	stored, a := try(ctx, env, pod)
-	if stored != nil && !m.present(stored) {
-		a.Class, a.By = Neutralised, ByOther
+	limited, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	stored, err := env.CreatePod(limited, pod)
+	if err != nil {
+		return Classify(err)
 	}
-	return a
+	// What stays because this fails is removed by the run's cleanup, which
+	// reports what it can not remove.
+	_ = env.DeletePod(limited, stored)
+	return settled(Classify(nil), stored, fault)
 }
 
 // Kept reports whether a rule kept the fault out of the cluster.

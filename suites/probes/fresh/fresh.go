@@ -74,7 +74,7 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 func round(ctx context.Context, env *cluster.Env, at time.Duration) Round {
 	try := func(s admission.Specimen) admission.Attempt {
 		s.Namespace = env.Namespaces[0]
-		return admission.Try(ctx, env, s)
+		return s.Send(ctx, env)
 	}
 	r := Round{AtSeconds: at.Round(time.Millisecond).Seconds(), Faults: []FaultTry{}}
 	r.Before = try(admission.Specimen{})

@@ -185,18 +185,18 @@ func (o *Observation) try(ctx context.Context, env *cluster.Env, rules seen) err
 			continue
 		}
 		through := env.Through(r.server)
-		o.Servers[i].Golden = admission.Try(ctx, through, admission.Specimen{Namespace: first})
-		o.Servers[i].Privileged = admission.Try(ctx, through, admission.Specimen{Namespace: first, Fault: admission.FaultPrivileged})
+		o.Servers[i].Golden = admission.Specimen{Namespace: first}.Send(ctx, through)
+		o.Servers[i].Privileged = admission.Specimen{Namespace: first, Fault: admission.FaultPrivileged}.Send(ctx, through)
 	}
 	for i, ns := range env.Namespaces {
-		o.Namespaces[i].Golden = admission.Try(ctx, env, admission.Specimen{Namespace: ns})
-		o.Namespaces[i].Privileged = admission.Try(ctx, env, admission.Specimen{Namespace: ns, Fault: admission.FaultPrivileged})
+		o.Namespaces[i].Golden = admission.Specimen{Namespace: ns}.Send(ctx, env)
+		o.Namespaces[i].Privileged = admission.Specimen{Namespace: ns, Fault: admission.FaultPrivileged}.Send(ctx, env)
 	}
 	for _, fault := range faultsToTry(o.OwnServiceAccount) {
-		o.Faults = append(o.Faults, FaultTry{fault, admission.Try(ctx, env, admission.Specimen{Namespace: first, Fault: fault})})
+		o.Faults = append(o.Faults, FaultTry{fault, admission.Specimen{Namespace: first, Fault: fault}.Send(ctx, env)})
 	}
 	o.escape(ctx, env, rules.candidates)
-	o.After = admission.Try(ctx, env, admission.Specimen{Namespace: first})
+	o.After = admission.Specimen{Namespace: first}.Send(ctx, env)
 
 	for i, r := range readings {
 		if r.before == nil {
@@ -232,7 +232,7 @@ func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates
 			break
 		}
 		alone := map[string]string{key: c[key]}
-		if admission.Try(ctx, env, admission.Specimen{Namespace: first, Labels: alone}).Class == admission.Policy {
+		if specimen := (admission.Specimen{Namespace: first, Labels: alone}); specimen.Send(ctx, env).Class == admission.Policy {
 			e.Protected++
 			continue
 		}
@@ -241,19 +241,19 @@ func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates
 	if len(chosen) == 0 {
 		return
 	}
-	e.Golden = admission.Try(ctx, env, admission.Specimen{Namespace: first, Labels: chosen})
+	e.Golden = admission.Specimen{Namespace: first, Labels: chosen}.Send(ctx, env)
 	for _, f := range o.Faults {
 		if !f.Kept() {
 			continue
 		}
 		e.Expected++
 		with := admission.Specimen{Namespace: first, Fault: f.Fault, Labels: chosen}
-		t := EscapeTry{Fault: f.Fault, With: admission.Try(ctx, env, with), WithoutAgain: notTried(), WithAgain: notTried()}
+		t := EscapeTry{Fault: f.Fault, With: with.Send(ctx, env), WithoutAgain: notTried(), WithAgain: notTried()}
 		if t.With.Class == admission.Admitted {
 			// In this order: a rule that holds every other time would otherwise
 			// look like one that spares the label.
-			t.WithAgain = admission.Try(ctx, env, with)
-			t.WithoutAgain = admission.Try(ctx, env, admission.Specimen{Namespace: first, Fault: f.Fault})
+			t.WithAgain = with.Send(ctx, env)
+			t.WithoutAgain = admission.Specimen{Namespace: first, Fault: f.Fault}.Send(ctx, env)
 		}
 		e.Tries = append(e.Tries, t)
 	}
