@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,9 @@ const (
 	sonobuoyRepository = "sonobuoy"
 )
 
-// maxKeyFile bounds keys and certificates that are read from files.
-const maxKeyFile = 64 << 10
+// maxKeyFile bounds keys and certificates that are read from files; the site
+// file holds no longer certificates either.
+const maxKeyFile = 32 << 10
 
 // passwordVariable is where cosign looks for the password of a key.
 const passwordVariable = "COSIGN_PASSWORD"
@@ -184,9 +186,12 @@ func newMirroring(o mirrorOptions) (*mirroring, error) {
 		m.as = m.to
 	}
 	if o.caFile != "" {
-		var err error
-		if m.ca, err = readKeyFile(o.caFile); err != nil {
+		data, err := readKeyFile(o.caFile)
+		if err != nil {
 			return nil, usageError("read the certificates of --ca-file: %w", err)
+		}
+		if m.ca = onlyCertificates(data); len(m.ca) == 0 {
+			return nil, usageError("read the certificates of --ca-file: %s holds no certificate in PEM", o.caFile)
 		}
 	}
 	if o.keyFile != "" {
@@ -224,6 +229,21 @@ func readKeyFile(path string) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d bytes", path, maxKeyFile)
 	}
 	return data, err
+}
+
+// onlyCertificates leaves out whatever else is in the file, such as a key: the
+// rest is printed for the site file.
+func onlyCertificates(data []byte) []byte {
+	var out []byte
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return out
+		}
+		if block.Type == "CERTIFICATE" {
+			out = append(out, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		}
+	}
 }
 
 // checkPlace wants a registry with a path, as people write it.

@@ -475,7 +475,12 @@ func TestMirrorPrintsTheAuthority(t *testing.T) {
 		t.Fatal(got.stderr)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	write(t, ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	// A key that lies in the same file goes nowhere.
+	private, err := os.ReadFile(signingKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, ca, append(private, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})...))
 	got := bvc(t.Context(), "mirror", "--from-layout", dir, "--to", host, "--ca-file", ca, "--key", signingKey(t))
 	cat, err := loadCatalogue()
 	if err != nil {
