@@ -494,10 +494,11 @@ func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
 // user namespaces: its pod can not be told from one that is refused for these.
 func judgeFresh(o fresh.Observation) check.Verdict {
 	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Controls: freshControls(o)}
-	admitted, tries := map[string]int{}, 0
+	admitted, tried, tries := map[string]int{}, map[string]int{}, 0
 	for _, r := range o.Rounds {
 		for _, f := range r.Faults {
 			tries++
+			tried[f.Fault]++
 			if f.Class == admission.Admitted {
 				admitted[f.Fault]++
 			}
@@ -505,7 +506,7 @@ func judgeFresh(o fresh.Observation) check.Verdict {
 	}
 	v.Attempts = tries
 	if len(admitted) > 0 {
-		v.Outcome, v.Findings = v1alpha1.Fail, []v1alpha1.Finding{freshFinding(o, admitted)}
+		v.Outcome, v.Findings = v1alpha1.Fail, []v1alpha1.Finding{freshFinding(admitted, tried)}
 		return v
 	}
 	if len(o.Rounds) < fresh.Rounds || freshSpan(o) < fresh.Span.Seconds() || !o.Gone {
@@ -582,11 +583,15 @@ func freshControls(o fresh.Observation) []v1alpha1.Control {
 	}}
 }
 
-func freshFinding(o fresh.Observation, admitted map[string]int) v1alpha1.Finding {
+func freshFinding(admitted, tried map[string]int) v1alpha1.Finding {
 	var de, en []string
 	for fault, n := range admitted {
-		de = append(de, fmt.Sprintf("%s in %d von %d Versuchen", fault, n, len(o.Rounds)))
-		en = append(en, fmt.Sprintf("%s in %d of %d tries", fault, n, len(o.Rounds)))
+		if n == tried[fault] {
+			de, en = append(de, fault), append(en, fault)
+			continue
+		}
+		de = append(de, fmt.Sprintf("%s in %d von %d Versuchen", fault, n, tried[fault]))
+		en = append(en, fmt.Sprintf("%s in %d of %d tries", fault, n, tried[fault]))
 	}
 	sort.Strings(de)
 	sort.Strings(en)

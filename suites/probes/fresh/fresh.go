@@ -1,6 +1,7 @@
 // Package fresh makes a namespace that nobody prepared, with a tenant of its
 // own, and tries there what a pod may be: the golden pod, each fault once, and
-// the golden pod again, in two rounds. It shows what holds by default, without
+// the golden pod again, in two rounds; the second leaves out what was admitted
+// in the first. It shows what holds by default, without
 // the labels and objects that a site gives a namespace when it hands it over.
 package fresh
 
@@ -52,7 +53,7 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 	}
 	o.ReadySeconds = time.Since(start).Round(time.Millisecond).Seconds()
 	begin := time.Now()
-	pause := first
+	pause, faults := first, admission.Faults()
 	for range Rounds {
 		timer := time.NewTimer(pause)
 		select {
@@ -61,8 +62,9 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 			return o, &check.Stopped{Phase: "try pods", Err: ctx.Err()}
 		case <-timer.C:
 		}
-		o.Rounds = append(o.Rounds, round(ctx, tenant, time.Since(begin)))
-		pause = every
+		r := round(ctx, tenant, faults, time.Since(begin))
+		o.Rounds = append(o.Rounds, r)
+		pause, faults = every, r.notAdmitted()
 	}
 	if err := env.RemoveFresh(ctx); err != nil {
 		return o, &check.Stopped{Phase: "remove the namespace", Err: cluster.CreateTrouble(err)}
@@ -71,7 +73,19 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 	return o, nil
 }
 
-func round(ctx context.Context, env *cluster.Env, at time.Duration) Round {
+// notAdmitted are the faults that are worth a second try: one that was admitted
+// is a deviation by itself.
+func (r Round) notAdmitted() []string {
+	var out []string
+	for _, f := range r.Faults {
+		if f.Class != admission.Admitted {
+			out = append(out, f.Fault)
+		}
+	}
+	return out
+}
+
+func round(ctx context.Context, env *cluster.Env, faults []string, at time.Duration) Round {
 	try := func(s admission.Specimen) admission.Attempt {
 		s.Namespace = env.Namespaces[0]
 		return s.Send(ctx, env)
@@ -79,7 +93,7 @@ func round(ctx context.Context, env *cluster.Env, at time.Duration) Round {
 	r := Round{AtSeconds: at.Round(time.Millisecond).Seconds(), Faults: []FaultTry{}}
 	r.Before = try(admission.Specimen{})
 	r.UserNamespace = try(admission.Specimen{UserNamespace: true})
-	for _, fault := range admission.Faults() {
+	for _, fault := range faults {
 		r.Faults = append(r.Faults, FaultTry{fault, try(admission.Specimen{Fault: fault})})
 	}
 	r.After = try(admission.Specimen{})

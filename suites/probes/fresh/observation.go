@@ -13,7 +13,7 @@ type Observation struct {
 }
 
 // Round is the golden pod, each fault in its first variant, and the golden pod
-// again.
+// again. Faults that were admitted in an earlier round are left out.
 type Round struct {
 	// AtSeconds since the tenant could create pods.
 	AtSeconds float64           `json:"atSeconds"`
