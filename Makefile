@@ -68,8 +68,8 @@ matrix: ## the truth table ci/matrix/AREA.json, AREA=all or one, CLUSTER=name fo
 	@ci/matrix.sh "$(or $(AREA),all)" $(CLUSTER)
 
 .PHONY: bench
-bench: ## measures a run and writes ci/bench/run.md
-	@ci/bench.sh
+bench: ## measures a run and writes ci/bench/run.md; AREA=admission: one area on each profile
+	@ci/bench.sh $(AREA)
 
 .PHONY: lint
 lint: ## golangci-lint and shellcheck

@@ -36,10 +36,19 @@ const (
 )
 
 func main() {
+	area := flag.String("area", "", "write what this area of checks cost, on each of the clusters that follow as NAME=FOLDER")
+	command := flag.String("command", "", "what was called to measure")
 	report := flag.String("report", "", "folder with the bundle of the run")
 	image := flag.String("image", "", "image in the registry, by digest")
 	demos := flag.String("demos", "", "recorded times of make demo")
 	flag.Parse()
+	if *area != "" {
+		if err := writeArea(os.Stdout, *area, *command, flag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := write(os.Stdout, *report, *image, *demos); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
