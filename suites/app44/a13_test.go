@@ -3,6 +3,7 @@ package app44
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/fresh"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
 )
 
@@ -179,4 +181,65 @@ func TestJudgeExempt(t *testing.T) {
 		{"too many labels", func(o *posture.Observation) { spared(o); o.Escape.Candidates, o.Escape.NotTried = 8, 2 }, v1alpha1.Inconclusive, "2 davon wurden nicht versucht"},
 		{"golden lost at the end", func(o *posture.Observation) { o.After = lostPod }, v1alpha1.Inconclusive, "am Ende nicht angenommen"},
 	})
+}
+
+func TestJudgeFresh(t *testing.T) {
+	good := func() fresh.Observation {
+		o := fresh.Observation{ReadySeconds: 1, Gone: true}
+		for _, at := range []float64{10, 24} {
+			r := fresh.Round{AtSeconds: at, Before: admittedPod, UserNamespace: admittedPod, After: admittedPod}
+			for _, f := range admission.Faults() {
+				r.Faults = append(r.Faults, fresh.FaultTry{Fault: f, Attempt: refusedPod})
+			}
+			o.Rounds = append(o.Rounds, r)
+		}
+		return o
+	}
+	index := func(fault string) int { return slices.Index(admission.Faults(), fault) }
+	quota := admission.Attempt{Class: admission.Quota, By: admission.ByNobody, HTTPStatus: 403, Cause: admission.CauseQuotaUnspecified}
+	for _, c := range []struct {
+		name   string
+		change func(*fresh.Observation)
+		want   v1alpha1.Outcome
+		says   string
+	}{
+		{"all refused", func(*fresh.Observation) {}, v1alpha1.Pass, "alle 38 Pods"},
+		{"nothing", func(o *fresh.Observation) { *o = fresh.Observation{} }, v1alpha1.Inconclusive, "unvollständig"},
+		{"one admitted", func(o *fresh.Observation) {
+			o.Rounds[0].Faults[0].Attempt, o.Rounds[1].Faults = admittedPod, o.Rounds[1].Faults[1:]
+		}, v1alpha1.Fail, "angenommen: privileged."},
+		{"one admitted the second time", func(o *fresh.Observation) { o.Rounds[1].Faults[0].Attempt = admittedPod }, v1alpha1.Fail, "privileged in 1 von 2 Versuchen"},
+		{"one admitted, golden refused", func(o *fresh.Observation) {
+			o.Rounds[0].Faults[0].Attempt, o.Rounds[0].Before = admittedPod, refusedPod
+		}, v1alpha1.Fail, ""},
+		{"golden refused", func(o *fresh.Observation) { o.Rounds[1].After = refusedPod }, v1alpha1.Inconclusive, "ohne Mangel nicht angenommen"},
+		{"one lost", func(o *fresh.Observation) { o.Rounds[1].Faults[3].Attempt = lostPod }, v1alpha1.Inconclusive, "(hostNamespaces) ohne Aussage"},
+		{"one neutralised", func(o *fresh.Observation) { o.Rounds[1].Faults[3].Class = admission.Neutralised }, v1alpha1.Pass, ""},
+		{"a fault missing", func(o *fresh.Observation) { o.Rounds[1].Faults = o.Rounds[1].Faults[1:] }, v1alpha1.Inconclusive, "unvollständig"},
+		{"a fault twice", func(o *fresh.Observation) { o.Rounds[1].Faults[1] = o.Rounds[1].Faults[0] }, v1alpha1.Inconclusive, "unvollständig"},
+		{"one round", func(o *fresh.Observation) { o.Rounds = o.Rounds[:1] }, v1alpha1.Inconclusive, "unvollständig"},
+		{"rounds at once", func(o *fresh.Observation) { o.Rounds[1].AtSeconds = 15 }, v1alpha1.Inconclusive, "unvollständig"},
+		{"a namespace left", func(o *fresh.Observation) { o.Gone = false }, v1alpha1.Inconclusive, "unvollständig"},
+		{"a quota wants figures", func(o *fresh.Observation) { o.Rounds[0].Faults[index(admission.FaultResources)].Attempt = quota }, v1alpha1.Pass, ""},
+		{"a quota refuses another", func(o *fresh.Observation) { o.Rounds[0].Faults[0].Attempt = quota }, v1alpha1.Inconclusive, "ResourceQuota"},
+		{"no user namespaces", func(o *fresh.Observation) { o.Rounds[0].UserNamespace, o.Rounds[1].UserNamespace = lostPod, lostPod }, v1alpha1.Pass, "alle 36 Pods"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := good()
+			c.change(&o)
+			v := judgeFresh(o)
+			said := v.Reason.De
+			for _, f := range v.Findings {
+				said += f.Observed.De
+			}
+			if v.Outcome != c.want || !strings.Contains(said, c.says) {
+				t.Errorf("got %s: %s; want %s: %s", v.Outcome, said, c.want, c.says)
+			}
+			for _, control := range v.Controls {
+				if v.Outcome == v1alpha1.Pass && !control.Held {
+					t.Errorf("passes although a control did not hold: %s", control.Name.En)
+				}
+			}
+		})
+	}
 }
