@@ -12,7 +12,8 @@ registry="$(kind/registry.sh)"
 context="$(mktemp -d)"
 trap 'rm -rf "$context"' EXIT
 head -c 4096 /dev/urandom >"$context/fresh"
-printf 'FROM %s/bvc:devel\nCOPY fresh /fresh\n' "$registry" >"$context/Dockerfile"
+# By digest: another checkout may have moved the tag.
+printf 'FROM %s/bvc@%s\nCOPY fresh /fresh\n' "$registry" "$(sed 's/.*@//' .work/image)" >"$context/Dockerfile"
 tag="bvc-cold:$(sha256sum "$context/fresh" | cut -c1-16)"
 build_image "$registry/$tag" "$context"
 reference="$(push "$registry" "$tag")"

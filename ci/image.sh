@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 registry="$(kind/registry.sh)"
 mkdir -p .work
-# Another terminal may build at the same time, under the same tag.
-exec {lock}>.work/.image.lock
+# Another terminal, or another checkout, may build at the same time, under the same tag.
+exec {lock}>"$BVC_CACHE/.bvc-image.lock"
 flock "$lock"
 say "building bin/bvc and its image"
 ci/build.sh
