@@ -96,7 +96,12 @@ add)
 	wait_for_policies
 	;;
 wait)
-	wait_for_policies
+	# A cluster with a violation is kept as it is (violations/kyverno.sh).
+	if [ -n "$(kubectl --namespace kyverno get deployment kyverno-admission-controller --output jsonpath='{.spec.template.spec.nodeSelector.bvc\.invalid/violation}')" ]; then
+		say "a violation keeps Kyverno down"
+	else
+		wait_for_policies
+	fi
 	;;
 *)
 	usage "usage: CLUSTER=bvc-... kyverno.sh up FILE... | add FILE... | wait"
