@@ -134,9 +134,10 @@ var specs = []spec{
 	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: everythingOnPods()},
 	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: everythingOnPods()},
 	{name: "ephemeral-containers-forgotten", profile: "kyverno", violation: "ephemeral-containers-forgotten", areas: admissionOnly,
-		breaks: []string{"SYS.1.6.A17/privileged-in-ephemeral-containers-rejected"}},
+		// A privileged container is always one that may escalate: both rules are broken.
+		breaks: []string{"SYS.1.6.A17/privileged-in-ephemeral-containers-rejected", "SYS.1.6.A17/privilege-escalation-in-ephemeral-containers-rejected"}},
 	{name: "controllers-exempt", profile: "kyverno", violation: "controllers-exempt", areas: admissionOnly,
-		breaks: []string{"SYS.1.6.A17/privileged-in-workloads-rejected"}},
+		breaks: []string{"SYS.1.6.A17/privileged-in-workloads-rejected", "SYS.1.6.A17/privilege-escalation-in-workloads-rejected"}},
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{networkPolicy, secretsAtRest})},
 }

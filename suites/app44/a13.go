@@ -533,7 +533,7 @@ func judgeFresh(o fresh.Observation) check.Verdict {
 				return v
 			case f.Fault == admission.FaultProcMount && r.UserNamespace.Class != admission.Admitted:
 				spared++
-			case !f.Kept() && !(f.Class == admission.Quota && f.Fault == admission.FaultResources && f.Cause != admission.CauseQuotaExceeded):
+			case !f.Kept() && (f.Class != admission.Quota || f.Fault != admission.FaultResources || f.Cause == admission.CauseQuotaExceeded):
 				t := f.Trouble()
 				v.Reason = v1alpha1.T(
 					fmt.Sprintf("Im neuen Namespace blieb ein Pod mit Mangel (%s) ohne Aussage. %s", f.Fault, sentence(t.De)),

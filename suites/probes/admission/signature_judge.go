@@ -48,7 +48,7 @@ func (r Rule) judgeSignatures(o Signatures, surfaces []string) check.Verdict {
 	differ := o.differ(r.Fault)
 	v.Controls = append(v.Controls, o.registryControl(r.Fault))
 	switch {
-	case v.Outcome == v1alpha1.Fail && !differ, v.Outcome == v1alpha1.Pass && !(differ && o.Signed.signed()):
+	case v.Outcome == v1alpha1.Fail && !differ, v.Outcome == v1alpha1.Pass && (!differ || !o.Signed.signed()):
 		v.Outcome, v.Findings, v.Reason = v1alpha1.Inconclusive, nil, o.notShown(r.Fault)
 	case v.Outcome == v1alpha1.Pass && slices.Contains(surfaces, SurfacePod):
 		if reason, enough := r.enoughPods(o); !enough {
