@@ -119,8 +119,8 @@ func ways(first ...string) []string {
 // specs are foretold by hand; what is measured has to agree.
 var specs = []spec{
 	{name: whole, profile: whole},
-	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: admissionOnly, breaks: ways(podSecurity...)},
-	{name: "registries-audited-only", profile: whole, violation: "registries-audited-only", areas: admissionOnly, breaks: ways(foreignRegistry)},
+	{name: "privileged-allowed", profile: whole, violation: "privileged-allowed", areas: admissionOnly, breaks: append(ways(podSecurity...), onlyReported)},
+	{name: "registries-audited-only", profile: whole, violation: "registries-audited-only", areas: admissionOnly, breaks: append(ways(foreignRegistry), onlyReported, freshUnguided)},
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
@@ -128,25 +128,25 @@ var specs = []spec{
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
-	{name: "admits-at-random", profile: "native", violation: "admits-at-random", areas: admissionOnly, breaks: ways(podSecurity...)},
+	{name: "admits-at-random", profile: "native", violation: "admits-at-random", areas: admissionOnly, breaks: append(ways(podSecurity...), onlyReported)},
 	{name: "kyverno", profile: "kyverno", areas: admissionOnly},
-	{name: "engine-down-ignore", profile: "kyverno", violation: "engine-down-ignore", areas: admissionOnly, breaks: everythingOnPods()},
-	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: everythingOnPods()},
-	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: everythingOnPods()},
+	{name: "engine-down-ignore", profile: "kyverno", violation: "engine-down-ignore", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided)},
+	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided, canExempt)},
+	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: append(everythingOnPods(), canExempt)},
 	{name: "ephemeral-containers-forgotten", profile: "kyverno", violation: "ephemeral-containers-forgotten", areas: admissionOnly,
 		// A privileged container is always one that may escalate: both rules are broken.
 		breaks: []string{"SYS.1.6.A17/privileged-in-ephemeral-containers-rejected", "SYS.1.6.A17/privilege-escalation-in-ephemeral-containers-rejected"}},
 	{name: "controllers-exempt", profile: "kyverno", violation: "controllers-exempt", areas: admissionOnly,
 		breaks: []string{"SYS.1.6.A17/privileged-in-workloads-rejected", "SYS.1.6.A17/privilege-escalation-in-workloads-rejected"}},
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{networkPolicy, secretsAtRest})},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{freshUnguided, networkPolicy, secretsAtRest})},
 }
 
 var admissionOnly = []check.Area{check.Admission}
 
-// everythingOnPods are all checks that look at what keeps pods out.
+// everythingOnPods are all checks that look at what keeps pods out of the tenant namespaces.
 func everythingOnPods() []string {
-	return slices.Concat(ways(podSecurity...), ways(otherRules...), signatures, []string{onlyReported, freshUnguided})
+	return slices.Concat(ways(podSecurity...), ways(otherRules...), signatures, []string{onlyReported})
 }
 
 // areas that have registered checks, in the order of design.md.

@@ -173,7 +173,7 @@ func removeFresh(ctx context.Context, client kubernetes.Interface, names []strin
 			if err := removeNamespace(ctx, client, name); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				l = v1alpha1.Leftover{Resource: "namespaces", Count: l.Count + 1, Reason: err.Error()}
+				l = v1alpha1.Leftover{Resource: "namespaces", Count: l.Count + 1, Reason: "not gone within " + CleanupLimit.String() + ": " + CreateTrouble(err).Error()}
 			}
 		})
 	}
@@ -192,7 +192,7 @@ func SweepFresh(ctx context.Context, client kubernetes.Interface) []v1alpha1.Lef
 		return nil
 	}
 	if err != nil {
-		return []v1alpha1.Leftover{{Resource: "namespaces", Reason: err.Error()}}
+		return []v1alpha1.Leftover{{Resource: "namespaces", Reason: CreateTrouble(err).Error()}}
 	}
 	var names []string
 	for _, ns := range list.Items {

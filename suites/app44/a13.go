@@ -533,7 +533,9 @@ func judgeFresh(o fresh.Observation) check.Verdict {
 				return v
 			case f.Fault == admission.FaultProcMount && r.UserNamespace.Class != admission.Admitted:
 				spared++
-			case !f.Kept() && (f.Class != admission.Quota || f.Fault != admission.FaultResources || f.Cause == admission.CauseQuotaExceeded):
+			case f.Class == admission.Quota && f.Fault == admission.FaultResources && f.Cause != admission.CauseQuotaExceeded:
+				// A quota that wants figures is a rule on resources.
+			case !f.Kept():
 				t := f.Trouble()
 				v.Reason = v1alpha1.T(
 					fmt.Sprintf("Im neuen Namespace blieb ein Pod mit Mangel (%s) ohne Aussage. %s", f.Fault, sentence(t.De)),

@@ -277,8 +277,9 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 		t := newTry(m, "", s.start)
 		before := pod.Status.ContainerStatuses[0].ContainerID
 		stored, err := patchImage(ctx, env, pod, image)
-		if t.Attempt, t.Learnt = classifySigned(err), LearntRequest; err == nil {
-			t.Attempt, t.Learnt, err = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
+		t.Attempt, t.Learnt = classifySigned(err), LearntRequest
+		if err == nil {
+			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
 				return slices.DeleteFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
 					// What ran before ends first.
 					return c.ContainerID == before && (c.State.Waiting == nil || c.State.Waiting.Reason == "ContainerCreating")
@@ -289,7 +290,7 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 			pod = nil
 		}
 		out.Tries = append(out.Tries, t)
-		return errors.Join(err, ctx.Err())
+		return ctx.Err()
 	}
 	defer func() {
 		if pod != nil {
@@ -319,15 +320,14 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 		count++
 		container := asEphemeral(scratch, count)
 		stored, err := addEphemeral(ctx, env, pod, container)
-		if t.Attempt, t.Learnt = classifySigned(err), LearntRequest; err == nil {
-			t.Attempt, t.Learnt, err = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
+		t.Attempt, t.Learnt = classifySigned(err), LearntRequest
+		if err == nil {
+			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
 				return slices.DeleteFunc(p.Status.EphemeralContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name != container.Name })
 			})
-		} else {
-			err = nil
 		}
 		out.Tries = append(out.Tries, t)
-		return errors.Join(err, ctx.Err())
+		return ctx.Err()
 	})
 }
 
@@ -355,9 +355,9 @@ func eachSignature(env *cluster.Env, all []mutant, try func(m *mutant, image str
 }
 
 // awaitContainer looks until a container ran or was kept from it.
-func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *mutant, of func(*corev1.Pod) []corev1.ContainerStatus) (Attempt, Learnt, error) {
+func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *mutant, of func(*corev1.Pod) []corev1.ContainerStatus) (Attempt, Learnt) {
 	if m != nil && !m.present(pod) {
-		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod, nil
+		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
 	}
 	a, learnt := Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
 	for deadline := time.Now().Add(runLimit); time.Now().Before(deadline); {
@@ -367,14 +367,14 @@ func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *m
 				a, learnt = settleContainer(statuses[0])
 			}
 			if learnt != LearntNothing && a.Class != Infrastructure {
-				return a, learnt, nil
+				return a, learnt
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return a, learnt, ctx.Err()
+			return a, learnt
 		case <-time.After(removeEvery / 2):
 		}
 	}
-	return a, learnt, nil
+	return a, learnt
 }
