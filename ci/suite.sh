@@ -19,10 +19,10 @@ image="${BVC_IMAGE:-$(ci/image.sh)}"
 { read -r _ && read -r sonobuoy; } < <(kind/sonobuoy.sh)
 cold="$(ci/cold-image.sh)"
 
-# As a site does: its registry holds our images, signed with its key, and the images to try signatures with.
+# As a site does: what lies in its registry is signed with its key, and the images to try signatures with lie beside it.
 mirrored=".work/$profile/mirrored.json"
 bin/bvc mirror --image "${image/#bvc-registry:5000/127.0.0.1:5001}" --also "${cold/#bvc-registry:5000/127.0.0.1:5001}" --plain-http \
-	--to 127.0.0.1:5001/site --as bvc-registry:5000/site --key "$(kind/signing-key.sh)/private.pem" -o json >"$mirrored"
+	--to 127.0.0.1:5001 --as bvc-registry:5000 --key "$(kind/signing-key.sh)/private.pem" -o json >"$mirrored"
 field() { sed -n "s|^ *\"$1\": \"\(bvc-registry[^\"]*\)\".*|\1|p" "$mirrored"; }
 { read -r image && read -r cold; } < <(field reference)
 
