@@ -97,8 +97,13 @@ func documents(t *testing.T, recordings map[string]string) (v1alpha1.Conformance
 // those of one check each, into the rounds of the first.
 func joined(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
 	t.Helper()
-	// Recordings of other probes are whole; the first is the one that was asked for.
-	if len(parts) == 1 || parts[0].Data == nil || parts[0].Probe != "admission" {
+	switch {
+	case len(parts) == 1 || parts[0].Data == nil:
+		return parts[0]
+	case bytes.Contains(parts[0].Data, []byte(`"surfaces"`)):
+		return joinedSurfaces(t, parts)
+	case parts[0].Probe != "admission":
+		// Recordings of other probes are whole; the first is the one that was asked for.
 		return parts[0]
 	}
 	type data struct {
@@ -134,6 +139,60 @@ func joined(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
 	}
 	o := parts[0]
 	o.Data = together
+	return o
+}
+
+// joinedSurfaces does the same for probes that bring pods in over surfaces.
+func joinedSurfaces(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
+	t.Helper()
+	type surface struct {
+		Name    string           `json:"name"`
+		Allowed bool             `json:"allowed"`
+		Tries   []map[string]any `json:"tries"`
+	}
+	var names []string
+	merged := map[string]*surface{}
+	var whole map[string]json.RawMessage
+	for i, o := range parts {
+		var d map[string]json.RawMessage
+		var all []surface
+		if err := errors.Join(json.Unmarshal(o.Data, &d), json.Unmarshal(d["surfaces"], &all)); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			whole = d
+		}
+		for _, s := range all {
+			into := merged[s.Name]
+			if into == nil {
+				names, merged[s.Name] = append(names, s.Name), &s
+				continue
+			}
+			if len(into.Tries) == 0 || len(s.Tries) == 0 {
+				continue
+			}
+			// Between the first golden pod and the last.
+			var between []map[string]any
+			for _, one := range s.Tries {
+				if one["fault"] != "" || one["variant"] != "" {
+					between = append(between, one)
+				}
+			}
+			into.Tries = slices.Insert(into.Tries, 1, between...)
+		}
+	}
+	out := make([]surface, 0, len(names))
+	for _, n := range names {
+		out = append(out, *merged[n])
+	}
+	var err error
+	o := parts[0]
+	if whole["surfaces"], err = json.Marshal(out); err != nil {
+		t.Fatal(err)
+	}
+	if o.Data, err = json.Marshal(whole); err != nil {
+		t.Fatal(err)
+	}
 	return o
 }
 
