@@ -4,9 +4,6 @@
 // applied, measured and reverted, and the profile is shown whole again; a row
 // is written only when what was measured is what was foretold.
 //
-// Here nobody else uses the clusters: requests are not held back as they are at
-// a site.
-//
 //	go run ./ci/matrix AREA|all [CLUSTER]
 package main
 
@@ -172,7 +169,7 @@ func measure(ctx context.Context, a check.Area, s spec, filter string) (row Row,
 			return row, err
 		}
 	}
-	err = program(ctx, s, "ci/suite.sh", s.profile, out, "--qps", "20", "--label-filter", filter)
+	err = program(ctx, s, "ci/suite.sh", s.profile, out, "--label-filter", filter)
 	var exit *exec.ExitError
 	// Deviations and a run of some checks only are what is expected here.
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1 && exit.ExitCode() != 2) {

@@ -251,6 +251,10 @@ func problemText(probe string, p *v1alpha1.Problem) v1alpha1.Text {
 	var detail string
 	switch {
 	case p.Kind == ProblemNotScheduled || p.Kind == ProblemInterrupted: // the kind says it all
+	case p.Kind == ProblemMissingRight:
+		return v1alpha1.T(
+			"Die Sonde "+probe+" "+de+": "+p.Message+". Wer den Cluster betreibt, erteilt die Rechte mit rbac.yaml oder dem genannten Manifest; was jedes kostet, sagt „bvc preflight“.",
+			"Probe "+probe+" "+en+": "+p.Message+". Who runs the cluster grants the rights by rbac.yaml or the manifest named; \"bvc preflight\" says what each costs.")
 	case p.Phase == "":
 		detail = ": " + p.Message
 	default:

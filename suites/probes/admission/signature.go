@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -127,16 +128,22 @@ func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error
 		kinds[i].limit += runLimit
 	}
 	kinds = append(kinds, controller{surface: SurfacePod, resource: cluster.Pods, limit: runLimit, pause: signaturePause, object: barePod})
+	// Side by side: all of them mostly wait.
+	var updates, ephemeral Surface
+	var updatesErr, ephemeralErr error
+	var others sync.WaitGroup
+	others.Go(func() { updates, updatesErr = signatureUpdates(ctx, env, s, all) })
+	others.Go(func() { ephemeral, ephemeralErr = signatureEphemeral(ctx, env, s, all) })
 	o.Surfaces.Surfaces, err = s.run(ctx, env, kinds)
-	if err != nil {
+	others.Wait()
+	o.Surfaces.Surfaces = append(o.Surfaces.Surfaces, updates, ephemeral)
+	switch {
+	case err != nil:
 		return o, err
-	}
-	for _, more := range []func(context.Context, *cluster.Env, series, []mutant) (Surface, error){signatureUpdates, signatureEphemeral} {
-		surface, err := more(ctx, env, s, all)
-		o.Surfaces.Surfaces = append(o.Surfaces.Surfaces, surface)
-		if err != nil {
-			return o, &check.Stopped{Phase: surface.Name, Err: err}
-		}
+	case updatesErr != nil:
+		return o, &check.Stopped{Phase: updates.Name, Err: updatesErr}
+	case ephemeralErr != nil:
+		return o, &check.Stopped{Phase: ephemeral.Name, Err: ephemeralErr}
 	}
 	return o, nil
 }
