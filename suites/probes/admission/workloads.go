@@ -233,7 +233,7 @@ func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (
 		if !b.allowed {
 			continue
 		}
-		if err := env.DeleteFrom(ctx, s.options.Namespace, b.resource); err != nil {
+		if err := env.DeleteFrom(ctx, s.options.Namespace, b.resource, labelWorkload); err != nil {
 			return nil, &check.Stopped{Phase: b.surface, Err: Classify(err).trouble()}
 		}
 	}
