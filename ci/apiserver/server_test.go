@@ -15,13 +15,16 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
@@ -34,6 +37,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/wait"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	_ "gitlab.opencode.de/ig-bvc/bvc-conformance/suites/app44"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
@@ -232,9 +236,34 @@ func makeOneOfEach(ctx context.Context, t *testing.T, env *cluster.Env) int {
 		if _, err := env.CreateSecret(ctx, env.Tenant, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns}}); err != nil {
 			t.Fatal(err)
 		}
+		for resource, object := range workloads(ns, env) {
+			if err := env.CreateWorkload(ctx, resource, object); err != nil {
+				t.Fatal(err)
+			}
+		}
 		made += len(cluster.Resources())
 	}
 	return made
+}
+
+// workloads are one object of each kind that makes pods. Here no controller
+// runs that would.
+func workloads(ns string, env *cluster.Env) map[schema.GroupVersionResource]metav1.Object {
+	meta := func() metav1.ObjectMeta { return metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns} }
+	kind := func(version, name string) metav1.TypeMeta { return metav1.TypeMeta{APIVersion: version, Kind: name} }
+	labels := map[string]string{"bvc-test": "x"}
+	selector := &metav1.LabelSelector{MatchLabels: labels}
+	once := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pods.Golden(pods.Options{Namespace: ns, Image: env.Image, Gated: true}).Spec}
+	always := *once.DeepCopy()
+	always.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	return map[schema.GroupVersionResource]metav1.Object{
+		cluster.Deployments:  &appsv1.Deployment{TypeMeta: kind("apps/v1", "Deployment"), ObjectMeta: meta(), Spec: appsv1.DeploymentSpec{Selector: selector, Template: always}},
+		cluster.StatefulSets: &appsv1.StatefulSet{TypeMeta: kind("apps/v1", "StatefulSet"), ObjectMeta: meta(), Spec: appsv1.StatefulSetSpec{Selector: selector, Template: always}},
+		cluster.DaemonSets:   &appsv1.DaemonSet{TypeMeta: kind("apps/v1", "DaemonSet"), ObjectMeta: meta(), Spec: appsv1.DaemonSetSpec{Selector: selector, Template: always}},
+		cluster.Jobs:         &batchv1.Job{TypeMeta: kind("batch/v1", "Job"), ObjectMeta: meta(), Spec: batchv1.JobSpec{Template: once}},
+		cluster.CronJobs: &batchv1.CronJob{TypeMeta: kind("batch/v1", "CronJob"), ObjectMeta: meta(),
+			Spec: batchv1.CronJobSpec{Schedule: "* * * * *", JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: once}}}},
+	}
 }
 
 // Every manifest of the site, applied as it is, and once more.
@@ -399,6 +428,78 @@ func TestAdmissionProbeWithoutPolicies(t *testing.T) {
 	}
 	if left := env.Cleanup(t.Context()); left != nil {
 		t.Errorf("leftovers: %+v", left)
+	}
+}
+
+// The same for ephemeral containers, and what edit alone may not.
+func TestEphemeralContainersWithoutPolicies(t *testing.T) {
+	env := environment(t).For(admission.Ephemeral.Name)
+	started := time.Now()
+	data, err := admission.Ephemeral.Observe(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o admission.Surfaces
+	if err := check.Decode(data, &o); err != nil {
+		t.Fatal(err)
+	}
+	faults := map[string]bool{}
+	for _, s := range o.Surfaces {
+		for _, try := range s.Tries {
+			faults[try.Fault] = true
+			if try.Class != admission.Admitted {
+				t.Errorf("%s %s/%s: %+v, want it admitted", s.Name, try.Fault, try.Variant, try.Attempt)
+			}
+		}
+	}
+	seen := []v1alpha1.Observation{{Probe: admission.Ephemeral.Name, SchemaVersion: admission.Ephemeral.SchemaVersion, StartedAt: started, FinishedAt: time.Now(), Data: data}}
+	judged := 0
+	for _, c := range check.Default.Checks() {
+		if c.Probes[0].Name == admission.Ephemeral.Name {
+			judged++
+			if r := c.Judge(seen); r.Outcome != v1alpha1.Fail {
+				t.Errorf("%s: outcome %s on a server that admits every container, want fail: %s", c.ID, r.Outcome, r.Reason.En)
+			}
+		}
+	}
+	if judged != len(faults)-1 || judged < 12 {
+		t.Errorf("%d checks judge %d faults, want one each and 12 at least", judged, len(faults)-1)
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+
+	// Without the Role of rbac.yaml the authoriser refuses, and nothing passes.
+	roles, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace := env.Namespaces[0]
+	binding, err := roles.RbacV1().RoleBindings(namespace).Get(t.Context(), check.BeyondEditRole, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := roles.RbacV1().RoleBindings(namespace).Delete(t.Context(), binding.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		binding.ResourceVersion, binding.UID = "", ""
+		if _, err := roles.RbacV1().RoleBindings(namespace).Create(context.Background(), binding, metav1.CreateOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := wait.For(t.Context(), 30*time.Second, "the right to be gone", func(ctx context.Context) (admission.Surfaces, error) {
+		data, err := admission.Ephemeral.Observe(ctx, env)
+		if err != nil {
+			return o, err
+		}
+		o = admission.Surfaces{}
+		return o, check.Decode(data, &o)
+	}, func(admission.Surfaces) (bool, string) { return !o.Surfaces[0].Allowed, "allowed" }); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Surfaces[0].Tries) != 0 {
+		t.Errorf("%d tries without the right", len(o.Surfaces[0].Tries))
 	}
 }
 
