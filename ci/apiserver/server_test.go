@@ -258,6 +258,7 @@ func workloads(ns string, env *cluster.Env) map[schema.GroupVersionResource]meta
 	always.Spec.RestartPolicy = corev1.RestartPolicyAlways
 	return map[schema.GroupVersionResource]metav1.Object{
 		cluster.Deployments:  &appsv1.Deployment{TypeMeta: kind("apps/v1", "Deployment"), ObjectMeta: meta(), Spec: appsv1.DeploymentSpec{Selector: selector, Template: always}},
+		cluster.ReplicaSets:  &appsv1.ReplicaSet{TypeMeta: kind("apps/v1", "ReplicaSet"), ObjectMeta: meta(), Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: always}},
 		cluster.StatefulSets: &appsv1.StatefulSet{TypeMeta: kind("apps/v1", "StatefulSet"), ObjectMeta: meta(), Spec: appsv1.StatefulSetSpec{Selector: selector, Template: always}},
 		cluster.DaemonSets:   &appsv1.DaemonSet{TypeMeta: kind("apps/v1", "DaemonSet"), ObjectMeta: meta(), Spec: appsv1.DaemonSetSpec{Selector: selector, Template: always}},
 		cluster.Jobs:         &batchv1.Job{TypeMeta: kind("batch/v1", "Job"), ObjectMeta: meta(), Spec: batchv1.JobSpec{Template: once}},

@@ -128,6 +128,13 @@ func remove(ctx context.Context, client dynamic.Interface, places []place, selec
 	return out
 }
 
+// lastOfAll deletes without grace, and what the object made before it: once it
+// is gone, nothing makes anything any more.
+func lastOfAll() metav1.DeleteOptions {
+	foreground := metav1.DeletePropagationForeground
+	return metav1.DeleteOptions{GracePeriodSeconds: new(int64), PropagationPolicy: &foreground}
+}
+
 // removeFrom deletes what the selector matches and waits until the list is
 // empty. The count is what was there at the last look.
 func removeFrom(ctx context.Context, client dynamic.ResourceInterface, selector string) (int, error) {
@@ -140,7 +147,7 @@ func removeFrom(ctx context.Context, client dynamic.ResourceInterface, selector 
 			if err != nil || len(found.Items) == 0 {
 				return found, err
 			}
-			return found, client.DeleteCollection(ctx, atOnce(), selected)
+			return found, client.DeleteCollection(ctx, lastOfAll(), selected)
 		},
 		func(l *unstructured.UnstructuredList) (bool, string) {
 			return len(l.Items) == 0, fmt.Sprintf("%d still there", len(l.Items))

@@ -18,6 +18,7 @@ import (
 // of them, whatever a run registered: a killed run registered nothing.
 var (
 	Deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	ReplicaSets     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	StatefulSets    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
 	DaemonSets      = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
 	Jobs            = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
@@ -30,7 +31,7 @@ var (
 // Resources lists the resources that probes may make, in the order in which
 // they are removed: what makes others first, then what runs.
 func Resources() []schema.GroupVersionResource {
-	return []schema.GroupVersionResource{CronJobs, Jobs, Deployments, StatefulSets, DaemonSets, Pods, NetworkPolicies, Secrets}
+	return []schema.GroupVersionResource{CronJobs, Jobs, Deployments, ReplicaSets, StatefulSets, DaemonSets, Pods, NetworkPolicies, Secrets}
 }
 
 // CreateWorkload creates an object that makes pods, as tenant, and registers
@@ -38,8 +39,11 @@ func Resources() []schema.GroupVersionResource {
 func (e *Env) CreateWorkload(ctx context.Context, resource schema.GroupVersionResource, object metav1.Object) error {
 	object.SetLabels(e.Labels(object.GetLabels()))
 	made := []schema.GroupVersionResource{resource, Pods}
-	if resource == CronJobs {
+	switch resource {
+	case CronJobs:
 		made = append(made, Jobs)
+	case Deployments:
+		made = append(made, ReplicaSets)
 	}
 	for _, r := range made {
 		e.owned.add(r, object.GetNamespace())

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -326,5 +327,46 @@ func TestSpanCountsFromTheFirstTry(t *testing.T) {
 func TestIntervalGivesTheSpan(t *testing.T) {
 	if got := (Rounds - 1) * interval; got < Span {
 		t.Errorf("%d rounds span %s, want at least %s", Rounds, got, Span)
+	}
+}
+
+// However a cluster writes a reference, the registry stays foreign; also behind
+// a mirror that hands on whatever it is asked for.
+func TestForeignStaysForeign(t *testing.T) {
+	m := registryMutants()[0]
+	for image, want := range map[string]bool{
+		foreign: true, "registry.invalid/bvc/foreign:latest@sha256:0": true, "mirror.example/registry.invalid/bvc/foreign": true,
+		"registry.example/bvc@sha256:0": false,
+	} {
+		if got := m.present(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: image}}}}); got != want {
+			t.Errorf("%s: got %t", image, got)
+		}
+	}
+}
+
+// A cluster that drops scheduling gates gets no pod with a fault.
+func TestWithoutGates(t *testing.T) {
+	var sent atomic.Int64
+	server := httptest.NewServer(&fake{allowed: true, rule: func(p *corev1.Pod) *metav1.Status {
+		sent.Add(1)
+		p.Spec.SchedulingGates = nil
+		return nil
+	}})
+	t.Cleanup(server.Close)
+	env, err := cluster.New(t.Context(), cluster.Config{
+		Rest: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, RunID: "r", Image: "i@sha256:0", Namespaces: []string{"a"}, QPS: 1000, Burst: 1000, Version: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, observe := range map[string]func() error{
+		"pods":                 func() error { _, err := Observe(t.Context(), env.For("admission")); return err },
+		"workloads":            func() error { _, err := observeWorkloads(t.Context(), env.For("workloads")); return err },
+		"ephemeral containers": func() error { _, err := observeEphemeral(t.Context(), env.For("ephemeral")); return err },
+	} {
+		sent.Store(0)
+		if err := observe(); !errors.Is(err, errGateTaken) || sent.Load() != 1 {
+			t.Errorf("%s: %d pods were sent: %v", name, sent.Load(), err)
+		}
 	}
 }

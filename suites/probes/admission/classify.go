@@ -3,6 +3,7 @@ package admission
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -104,6 +105,34 @@ func classifyStatus(s metav1.Status) (Class, Cause) {
 	return Policy, CauseNone
 }
 
+// engineTrouble are words by which those who decide say that they could not.
+var engineTrouble = regexp.MustCompile(`Internal error occurred|deadline exceeded|context canceled|connection refused|connection reset|i/o timeout|timed out|no such host|: EOF|failed to get resource quotas`)
+
+// classifyFor is Classify for a mutant: where the fault is in the image, who
+// looks it up in its registry may refuse it for not finding it there, and that
+// is no rule.
+func classifyFor(m *mutant, err error) Attempt {
+	a := Classify(err)
+	var carrier apierrors.APIStatus
+	if m.ofImage() && errors.As(err, &carrier) {
+		return unlessRegistry(a, carrier.Status().Message)
+	}
+	return a
+}
+
+// messageFor is the same for ClassifyMessage.
+func messageFor(m *mutant, text string) Attempt {
+	if m.ofImage() {
+		return unlessRegistry(ClassifyMessage(text), text)
+	}
+	return ClassifyMessage(text)
+}
+
+// ofImage reports whether the mutant has another image than the golden pod.
+func (m *mutant) ofImage() bool {
+	return m != nil && (m.fault == FaultRegistry || m.fault == FaultPullPolicy || m.fault == FaultUnsigned || m.fault == FaultWrongKey)
+}
+
 // ClassifyMessage says what the text means with which a controller reports that
 // it could not create a pod (event FailedCreate). There is no status code, so
 // only forms that Kubernetes gives a refusal make one; everything else is
@@ -114,6 +143,9 @@ func ClassifyMessage(text string) Attempt {
 	if m, ok := match(anyStatus(), text); ok {
 		a.Class, a.Cause = m.class, m.cause
 		return a
+	}
+	if engineTrouble.MatchString(text) {
+		return a // the status code, which would tell, is not in the text
 	}
 	refused := by != ByOther || strings.Contains(text, " is forbidden: ")
 	if by != ByWebhook {

@@ -27,6 +27,7 @@ var Ephemeral = check.NewProbe[*cluster.Env, Surfaces](check.ProbeMeta{
 	Needs: []check.Right{
 		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},
 		{As: check.Tenant, Verb: "delete", Resource: "pods", Scope: check.TenantNamespaces},
+		{As: check.Tenant, Verb: "deletecollection", Resource: "pods", Scope: check.TenantNamespaces},
 		{As: check.Tenant, Verb: "patch", Resource: "pods/ephemeralcontainers", Scope: check.TenantNamespaces, BeyondEdit: true},
 	},
 }, observeEphemeral)
@@ -86,6 +87,9 @@ func observeEphemeral(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	if !s.Allowed {
 		return o, nil
 	}
+	if err := gateHolds(ctx, env); err != nil {
+		return stopped("see whether pods keep their gate", err)
+	}
 	start := time.Now()
 	carriers := map[string]*carrier{}
 	add := func(m *mutant, variant string) error {
@@ -143,7 +147,7 @@ func addContainer(ctx context.Context, env *cluster.Env, carriers map[string]*ca
 	c := carriers[kind]
 	c.count++
 	stored, err := addEphemeral(limited, env, c.pod, asEphemeral(scratch, c.count))
-	a := Classify(err)
+	a := classifyFor(m, err)
 	if err != nil {
 		return a, ctx.Err()
 	}

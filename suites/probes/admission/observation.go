@@ -147,6 +147,8 @@ const (
 	CauseRegistry Cause = "registry"
 	// CauseImagePull: the node did not get the image.
 	CauseImagePull Cause = "imageNotPulled"
+	// CauseImageReplaced: the pod was stored with an image that is none of ours.
+	CauseImageReplaced Cause = "imageReplaced"
 	// CauseNotStarted: the container was not started within the time.
 	CauseNotStarted Cause = "notStarted"
 )

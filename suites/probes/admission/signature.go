@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,8 @@ import (
 type Signatures struct {
 	// Given says that the site named the three images.
 	Given bool `json:"given"`
+	// Nodes on which pods could have run, 0 when that is not known.
+	Nodes int `json:"nodes"`
 	// Signed, Unsigned and WrongKey are what the registry has of them.
 	Signed   Kept `json:"signed"`
 	Unsigned Kept `json:"unsigned"`
@@ -96,6 +99,9 @@ func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error
 	if !o.Given {
 		return o, nil
 	}
+	if selection, err := env.Workers(ctx); err == nil {
+		o.Nodes = selection.Schedulable
+	}
 	client, err := registryClient(ctx, env)
 	if err != nil {
 		return o, &check.Stopped{Phase: "prepare to ask the registry", Err: err}
@@ -117,11 +123,7 @@ func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error
 			}
 			return slices.Repeat(slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return m.variant != inContainer }), signatureRepeats)
 		},
-		refused: classifySigned,
-		event: func(message string) Attempt {
-			return unlessRegistry(ClassifyMessage(message), message)
-		},
-		settle: settleRunning,
+		settle: func(pod *corev1.Pod, m *mutant) (Attempt, Learnt) { return settleRunning(pod, m, given.Signed) },
 	}
 	kinds := controllers()
 	for i := range kinds {
@@ -132,14 +134,17 @@ func observeSignatures(ctx context.Context, env *cluster.Env) (Signatures, error
 	var updates, ephemeral Surface
 	var updatesErr, ephemeralErr error
 	var others sync.WaitGroup
-	others.Go(func() { updates, updatesErr = signatureUpdates(ctx, env, s, all) })
-	others.Go(func() { ephemeral, ephemeralErr = signatureEphemeral(ctx, env, s, all) })
+	var crashed atomic.Bool
+	others.Go(guarded(&crashed, func() { updates, updatesErr = signatureUpdates(ctx, env, s, all) }))
+	others.Go(guarded(&crashed, func() { ephemeral, ephemeralErr = signatureEphemeral(ctx, env, s, all) }))
 	o.Surfaces.Surfaces, err = s.run(ctx, env, kinds)
 	others.Wait()
 	o.Surfaces.Surfaces = append(o.Surfaces.Surfaces, updates, ephemeral)
 	switch {
 	case err != nil:
 		return o, err
+	case crashed.Load():
+		return o, &check.Stopped{Phase: "updates and ephemeral containers", Err: errors.New("crashed, a fault of the tool")}
 	case updatesErr != nil:
 		return o, &check.Stopped{Phase: updates.Name, Err: updatesErr}
 	case ephemeralErr != nil:
@@ -205,17 +210,6 @@ func unlessRegistry(a Attempt, message string) Attempt {
 	return a
 }
 
-// classifySigned is Classify, and knows that who verifies signatures refuses
-// also what it could not look at.
-func classifySigned(err error) Attempt {
-	a := Classify(err)
-	var carrier apierrors.APIStatus
-	if errors.As(err, &carrier) {
-		return unlessRegistry(a, carrier.Status().Message)
-	}
-	return a
-}
-
 // blockedByNode are forms by which runtimes say that a rule on signatures kept
 // a container from running: Kubernetes' own reason (CRI-O), the transfer
 // service of containerd, the policy of containers/image.
@@ -223,23 +217,46 @@ var blockedByNode = regexp.MustCompile(`SignatureValidationFailed|image verifier
 
 // settleRunning says of a stored pod whether what it was made for has run. A
 // mutant has when the container with the other image was ever started.
-func settleRunning(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
+func settleRunning(pod *corev1.Pod, m *mutant, signed string) (Attempt, Learnt) {
 	if m != nil && !m.present(pod) {
-		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
+		return replaced(pod, m, signed)
 	}
 	if pod.DeletionTimestamp != nil {
 		// Of a container that never ran the kubelet then says that it ended.
 		return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
 	}
-	name := pod.Spec.Containers[0].Name
-	statuses := pod.Status.ContainerStatuses
+	name, statuses := pods.Agent, pod.Status.ContainerStatuses
 	if m != nil && m.variant == inInit {
-		name, statuses = pod.Spec.InitContainers[0].Name, pod.Status.InitContainerStatuses
+		name, statuses = pods.Init, pod.Status.InitContainerStatuses
 	}
-	if i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == name }); i >= 0 {
-		return settleContainer(statuses[i])
+	// By name: clusters put containers of their own before ours.
+	if s := statusNamed(statuses, name); s != nil {
+		return settleContainer(*s)
 	}
 	return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
+}
+
+// replaced says of a pod that was stored with another image than it was sent
+// with: it shows something only where that is the signed one.
+func replaced(pod *corev1.Pod, m *mutant, signed string) (Attempt, Learnt) {
+	containers, name := pod.Spec.Containers, pods.Agent
+	if m.variant == inInit {
+		containers, name = pod.Spec.InitContainers, pods.Init
+	}
+	digest := signed[strings.LastIndexByte(signed, '@')+1:]
+	if own := containerNamed(containers, name); own != nil && strings.HasSuffix(own.Image, digest) {
+		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
+	}
+	return Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseImageReplaced}, LearntRequest
+}
+
+func statusNamed(all []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // ended reports whether a container has run and ended. Kubelets say that of
@@ -267,6 +284,30 @@ func settleContainer(s corev1.ContainerStatus) (Attempt, Learnt) {
 // the pod.
 const signatureRepeats = 3
 
+// orSigned stands for the signed image, of which verifiers may say as well that
+// they could not look.
+func orSigned(m *mutant) *mutant {
+	if m == nil {
+		return &mutant{fault: FaultUnsigned}
+	}
+	return m
+}
+
+// afterwards is the status less what it says of the container that ran before.
+func afterwards(s *corev1.ContainerStatus, before string) *corev1.ContainerStatus {
+	if s == nil {
+		return nil
+	}
+	rest := *s.DeepCopy()
+	if t := rest.LastTerminationState.Terminated; t != nil && t.ContainerID == before {
+		rest.LastTerminationState = corev1.ContainerState{}
+	}
+	if rest.ContainerID == before && (rest.State.Waiting == nil || rest.State.Waiting.Reason == "ContainerCreating") {
+		return nil // it runs still, or ends
+	}
+	return &rest
+}
+
 // signatureUpdates changes the image of a running signed pod.
 func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mutant) (Surface, error) {
 	out := Surface{Name: SurfaceImageUpdate, Tries: []Try{}}
@@ -275,25 +316,32 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 		return out, err
 	}
 	var pod *corev1.Pod
+	options := s.options
+	// Otherwise a container that ended because its image was changed stays so,
+	// and the node says nothing of the other image.
+	options.Restart = corev1.RestartPolicyAlways
 	try := func(m *mutant, image string) error {
 		if pod == nil {
-			if pod, err = runningPod(ctx, env, s.options); err != nil {
+			if pod, err = runningPod(ctx, env, options); err != nil {
 				return err
 			}
 		}
 		t := newTry(m, "", s.start)
-		before := pod.Status.ContainerStatuses[0].ContainerID
+		before := ""
+		if own := statusNamed(pod.Status.ContainerStatuses, pods.Agent); own != nil {
+			before = own.ContainerID
+		}
+		if before == "" {
+			return cluster.Infrastructure
+		}
 		stored, err := patchImage(ctx, env, pod, image)
-		t.Attempt, t.Learnt = classifySigned(err), LearntRequest
+		t.Attempt, t.Learnt = classifyFor(orSigned(m), err), LearntRequest
 		if err == nil {
-			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
-				return slices.DeleteFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
-					// What ran before ends first.
-					return c.ContainerID == before && (c.State.Waiting == nil || c.State.Waiting.Reason == "ContainerCreating")
-				})
+			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) *corev1.ContainerStatus {
+				return afterwards(statusNamed(p.Status.ContainerStatuses, pods.Agent), before)
 			})
 			// The next try begins with the signed image again.
-			_ = env.DeletePod(context.WithoutCancel(ctx), pod)
+			remove(ctx, env, pod)
 			pod = nil
 		}
 		out.Tries = append(out.Tries, t)
@@ -301,7 +349,7 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 	}
 	defer func() {
 		if pod != nil {
-			_ = env.DeletePod(context.WithoutCancel(ctx), pod) // what stays, the run's cleanup removes
+			remove(ctx, env, pod)
 		}
 	}()
 	return out, eachSignature(env, all, try)
@@ -318,7 +366,7 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 	if err != nil {
 		return out, err
 	}
-	defer func() { _ = env.DeletePod(context.WithoutCancel(ctx), pod) }()
+	defer remove(ctx, env, pod)
 	count := 0
 	return out, eachSignature(env, all, func(m *mutant, image string) error {
 		t := newTry(m, "", s.start)
@@ -327,10 +375,10 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 		count++
 		container := asEphemeral(scratch, count)
 		stored, err := addEphemeral(ctx, env, pod, container)
-		t.Attempt, t.Learnt = classifySigned(err), LearntRequest
+		t.Attempt, t.Learnt = classifyFor(orSigned(m), err), LearntRequest
 		if err == nil {
-			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) []corev1.ContainerStatus {
-				return slices.DeleteFunc(p.Status.EphemeralContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name != container.Name })
+			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) *corev1.ContainerStatus {
+				return statusNamed(p.Status.EphemeralContainerStatuses, container.Name)
 			})
 		}
 		out.Tries = append(out.Tries, t)
@@ -362,16 +410,16 @@ func eachSignature(env *cluster.Env, all []mutant, try func(m *mutant, image str
 }
 
 // awaitContainer looks until a container ran or was kept from it.
-func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *mutant, of func(*corev1.Pod) []corev1.ContainerStatus) (Attempt, Learnt) {
+func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *mutant, of func(*corev1.Pod) *corev1.ContainerStatus) (Attempt, Learnt) {
 	if m != nil && !m.present(pod) {
-		return Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
+		return replaced(pod, m, env.Signatures.Signed)
 	}
 	a, learnt := Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseNotStarted}, LearntNothing
 	for deadline := time.Now().Add(runLimit); time.Now().Before(deadline); {
 		seen, err := env.Tenant.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 		if err == nil {
-			if statuses := of(seen); len(statuses) > 0 {
-				a, learnt = settleContainer(statuses[0])
+			if s := of(seen); s != nil {
+				a, learnt = settleContainer(*s)
 			}
 			if learnt != LearntNothing && a.Class != Infrastructure {
 				return a, learnt

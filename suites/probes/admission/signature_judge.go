@@ -50,6 +50,10 @@ func (r Rule) judgeSignatures(o Signatures, surfaces []string) check.Verdict {
 	switch {
 	case v.Outcome == v1alpha1.Fail && !differ, v.Outcome == v1alpha1.Pass && (!differ || !o.Signed.signed()):
 		v.Outcome, v.Findings, v.Reason = v1alpha1.Inconclusive, nil, o.notShown(r.Fault)
+	case v.Outcome == v1alpha1.Pass && o.Nodes != 1 && keptByNode(only):
+		v.Outcome, v.Reason = v1alpha1.Inconclusive, v1alpha1.T(
+			fmt.Sprintf("Container %s hielt die Runtime der Nodes auf. Jeder Node prüft für sich; der Lauf sah nicht jeden (Nodes: %d).", r.With.De, o.Nodes),
+			fmt.Sprintf("Containers %s were kept from running by the nodes' runtime. Each node verifies for itself; the run did not see each (nodes: %d).", r.With.En, o.Nodes))
 	case v.Outcome == v1alpha1.Pass && slices.Contains(surfaces, SurfacePod):
 		if reason, enough := r.enoughPods(o); !enough {
 			v.Outcome, v.Reason = v1alpha1.Inconclusive, reason
@@ -58,13 +62,22 @@ func (r Rule) judgeSignatures(o Signatures, surfaces []string) check.Verdict {
 	return v
 }
 
+// keptByNode reports whether a node, and not the API server, kept a container
+// from running.
+func keptByNode(o Surfaces) bool {
+	return slices.ContainsFunc(o.Surfaces, func(s Surface) bool {
+		return slices.ContainsFunc(s.Tries, func(t Try) bool { return t.By == ByNode })
+	})
+}
+
 // differ reports whether the registry shows that the image is what the site
 // calls it.
 func (o Signatures) differ(fault string) bool {
 	if fault == FaultUnsigned {
 		return o.Unsigned.unsigned()
 	}
-	return o.WrongKey.signed()
+	// More signatures than bvc mirror makes may be of somebody who is trusted.
+	return o.WrongKey.signed() && o.WrongKey.Tag <= 1 && o.WrongKey.Bundle <= 1 && o.WrongKey.Other == 0
 }
 
 func (o Signatures) registryControl(fault string) v1alpha1.Control {

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -76,17 +77,51 @@ func TestSettleRunning(t *testing.T) {
 		// Another container of the pod says nothing.
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "other", State: running}}
 		pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "other", State: running}}
-		if _, learnt := settleRunning(pod, &m); learnt != LearntNothing {
+		if _, learnt := settleRunning(pod, &m, "r/x@sha256:1"); learnt != LearntNothing {
 			t.Errorf("%s/%s: learnt %s from another container", m.fault, m.variant, learnt)
 		}
-		pod.Status.ContainerStatuses[0].Name = pod.Spec.Containers[0].Name
-		pod.Status.InitContainerStatuses[0].Name = pod.Spec.InitContainers[0].Name
-		if a, _ := settleRunning(pod, &m); a.Class != Admitted {
+		// Where a mesh puts its own first, ours still decides.
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{Name: pods.Agent, State: running})
+		pod.Status.InitContainerStatuses = append(pod.Status.InitContainerStatuses, corev1.ContainerStatus{Name: pods.Init, State: running})
+		pod.Spec.Containers = append([]corev1.Container{{Name: "proxy"}}, pod.Spec.Containers...)
+		pod.Spec.InitContainers = append([]corev1.Container{{Name: "proxy-init"}}, pod.Spec.InitContainers...)
+		if a, _ := settleRunning(pod, &m, "r/x@sha256:1"); a.Class != Admitted {
 			t.Errorf("%s/%s: got %+v of one that runs", m.fault, m.variant, a)
 		}
-		pod.Spec.Containers[0].Image, pod.Spec.InitContainers[0].Image = "mirror/x@sha256:9", "mirror/x@sha256:9"
-		if a, _ := settleRunning(pod, &m); a.Class != Neutralised {
-			t.Errorf("%s/%s: got %+v of one with another image", m.fault, m.variant, a)
+		for image, want := range map[string]Class{"mirror/x@sha256:1": Neutralised, "mirror/x@sha256:9": Infrastructure, "mirror/x:unsigned": Infrastructure} {
+			pod.Spec.Containers[1].Image, pod.Spec.InitContainers[1].Image = image, image
+			if a, _ := settleRunning(pod, &m, "r/x@sha256:1"); a.Class != want {
+				t.Errorf("%s/%s: got %+v of one with the image %s, want %s", m.fault, m.variant, a, image, want)
+			}
+		}
+	}
+}
+
+// After an update only what came after it counts, whatever the kubelet keeps of
+// the container before.
+func TestAfterwards(t *testing.T) {
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "old", StartedAt: metav1.Now()}}
+	blocked := waiting("SignatureValidationFailed", "").State
+	for name, c := range map[string]struct {
+		status *corev1.ContainerStatus
+		class  Class
+	}{
+		"none":                {nil, ""},
+		"runs still":          {&corev1.ContainerStatus{ContainerID: "old", State: running}, ""},
+		"has ended":           {&corev1.ContainerStatus{ContainerID: "old", State: ended}, ""},
+		"is being replaced":   {&corev1.ContainerStatus{ContainerID: "old", State: waiting("ContainerCreating", "").State, LastTerminationState: ended}, ""},
+		"another runs":        {&corev1.ContainerStatus{ContainerID: "new", State: running, LastTerminationState: ended}, Admitted},
+		"blocked":             {&corev1.ContainerStatus{ContainerID: "old", State: blocked, LastTerminationState: ended}, Policy},
+		"another ran, backed": {&corev1.ContainerStatus{ContainerID: "new", State: waiting("CrashLoopBackOff", "").State, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "new", StartedAt: metav1.Now()}}}, Admitted},
+	} {
+		got := Class("")
+		if s := afterwards(c.status, "old"); s != nil {
+			a, _ := settleContainer(*s)
+			got = a.Class
+		}
+		if got != c.class {
+			t.Errorf("%s: got %q, want %q", name, got, c.class)
 		}
 	}
 }
@@ -128,7 +163,7 @@ func TestJudgeSignatures(t *testing.T) {
 		{"foreign never ran", FaultWrongKey, func(*Signatures) {}, v1alpha1.Pass, "wurde kein Container"},
 		{"not given", FaultUnsigned, func(o *Signatures) { *o = Signatures{} }, v1alpha1.Inconclusive, "bvc mirror"},
 		{"ran", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces[0].Tries[1].Attempt = ran }, v1alpha1.Fail, "Pod in 1 von 10"},
-		{"ran by an update", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces[6].Tries[1].Attempt = ran }, v1alpha1.Fail, "Image-Wechsel eines laufenden Pods in 1 von 3"},
+		{"ran by an update", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces[7].Tries[1].Attempt = ran }, v1alpha1.Fail, "Image-Wechsel eines laufenden Pods in 1 von 3"},
 		{"ran, but is signed", FaultUnsigned, func(o *Signatures) {
 			o.Surfaces.Surfaces[0].Tries[1].Attempt, o.Unsigned.Tag = ran, 1
 		}, v1alpha1.Inconclusive, "unsigniert: 1 Signaturen"},
@@ -142,6 +177,11 @@ func TestJudgeSignatures(t *testing.T) {
 		{"signed did not run", FaultUnsigned, func(o *Signatures) {
 			o.Surfaces.Surfaces[0].Tries[0].Attempt = Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseImagePull}
 		}, v1alpha1.Inconclusive, "das Image kam nicht auf den Node"},
+		{"on some nodes only", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces[1].Tries[1].By, o.Nodes = ByNode, 3 }, v1alpha1.Inconclusive, "Jeder Node prüft für sich"},
+		{"on the only node", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces[1].Tries[1].By, o.Nodes = ByNode, 1 }, v1alpha1.Pass, "der Container-Runtime des Nodes"},
+		{"ran, signed by more than one", FaultWrongKey, func(o *Signatures) {
+			o.Surfaces.Surfaces[0].Tries[1].Attempt, o.WrongKey.Tag = ran, 2
+		}, v1alpha1.Inconclusive, "fremd signiert: 3 Signaturen"},
 		{"too few pods", FaultUnsigned, func(o *Signatures) {
 			s := &o.Surfaces.Surfaces[0]
 			s.Tries = append(s.Tries[:5:5], s.Tries[len(s.Tries)-1])
@@ -149,7 +189,7 @@ func TestJudgeSignatures(t *testing.T) {
 		{"registry trouble of the verifier", FaultUnsigned, func(o *Signatures) {
 			o.Surfaces.Surfaces[2].Tries[1].Attempt = Attempt{Class: Infrastructure, By: ByNobody, Cause: CauseRegistry}
 		}, v1alpha1.Inconclusive, "erreichte die Registry nicht"},
-		{"a surface missing", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces = o.Surfaces.Surfaces[:6] }, v1alpha1.Inconclusive, "Image-Wechsel eines laufenden Pods: nicht versucht"},
+		{"a surface missing", FaultUnsigned, func(o *Signatures) { o.Surfaces.Surfaces = o.Surfaces.Surfaces[:7] }, v1alpha1.Inconclusive, "Image-Wechsel eines laufenden Pods: nicht versucht"},
 		{"another fault", FaultWrongKey, func(o *Signatures) { *o = good(FaultUnsigned) }, v1alpha1.Inconclusive, "0-mal"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,6 +71,7 @@ const (
 // Surfaces other than the pod itself.
 const (
 	SurfaceDeployment         = "deployment"
+	SurfaceReplicaSet         = "replicaSet"
 	SurfaceStatefulSet        = "statefulSet"
 	SurfaceDaemonSet          = "daemonSet"
 	SurfaceJob                = "job"
@@ -83,7 +84,7 @@ const (
 // to its end needs no health probes: no rule that a site could keep asks for
 // them there.
 func WorkloadSurfaces(fault string) []string {
-	all := []string{SurfaceDeployment, SurfaceStatefulSet, SurfaceDaemonSet}
+	all := []string{SurfaceDeployment, SurfaceReplicaSet, SurfaceStatefulSet, SurfaceDaemonSet}
 	if fault == FaultHealth {
 		return all
 	}

@@ -26,8 +26,8 @@ type way struct {
 func (r Rule) judgeWorkloads(o Surfaces) check.Verdict {
 	return r.judgeSurfaces(o, way{
 		surfaces: WorkloadSurfaces(r.Fault),
-		required: v1alpha1.T("Kein Controller, den ein Mandant anlegt, bringt einen Pod "+r.With.De+" in den Cluster.",
-			"No controller that a tenant creates brings a pod "+r.With.En+" into the cluster."),
+		required: v1alpha1.T("Kein Controller, den ein Mandant anlegt (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob), bringt einen Pod "+r.With.De+" in den Cluster.",
+			"No controller that a tenant creates (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob) brings a pod "+r.With.En+" into the cluster."),
 		came:   cameIn(),
 		none:   cameNotIn(),
 		object: v1alpha1.T("Controller des Laufs im ersten Namensraum des Mandanten", "controllers of the run in the first tenant namespace"),
@@ -320,6 +320,8 @@ func surfaceText(name string) v1alpha1.Text {
 		return v1alpha1.T("Pod", "Pod")
 	case SurfaceDeployment:
 		return v1alpha1.T("Deployment", "Deployment")
+	case SurfaceReplicaSet:
+		return v1alpha1.T("ReplicaSet", "ReplicaSet")
 	case SurfaceStatefulSet:
 		return v1alpha1.T("StatefulSet", "StatefulSet")
 	case SurfaceDaemonSet:

@@ -24,6 +24,9 @@ func TestClassifyMessage(t *testing.T) {
 		`Error creating: pods "x" is forbidden: failed quota: q: must specify limits.cpu for: agent`:                                       {Class: Quota, By: ByNobody, Cause: CauseQuotaUnspecified},
 		`Error creating: pods "x" is forbidden: error looking up service account a/b: serviceaccount "b" not found`:                        {Class: Infrastructure, By: ByNobody, Cause: CauseServiceAccount},
 		`Error creating: Pod "x" is invalid: spec.containers[0].image: Required value`:                                                     {Class: APIValidation, By: ByNobody, Cause: CauseInvalidField},
+		`Error creating: admission webhook "validation.gatekeeper.sh" denied the request: context deadline exceeded`:                       {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
+		`Error creating: Internal error occurred: admission webhook "x" attempted to modify the object, which is not supported`:            {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
+		`Error creating: pods "x" is forbidden: Post "https://imagepolicy": dial tcp: connect: connection refused`:                         {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
 		`Error creating: context deadline exceeded`:                                                                                        {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
 		`Error creating: etcdserver: request timed out`:                                                                                    {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
 		``: {Class: Infrastructure, By: ByNobody, Cause: CauseUnexpected},
@@ -160,33 +163,33 @@ func TestJudgeSurfaces(t *testing.T) {
 		want        v1alpha1.Outcome
 		says        string
 	}{
-		{"kept out", FaultPrivileged, func(*Surfaces) {}, v1alpha1.Pass, "In 15 Versuchen"},
+		{"kept out", FaultPrivileged, func(*Surfaces) {}, v1alpha1.Pass, "In 18 Versuchen"},
 		{"nothing seen", FaultPrivileged, func(o *Surfaces) { *o = Surfaces{} }, v1alpha1.Inconclusive, "nicht versucht"},
 		{"one surface missing", FaultPrivileged, func(o *Surfaces) { o.Surfaces = o.Surfaces[1:] }, v1alpha1.Inconclusive, "Deployment: nicht versucht"},
-		{"no right", FaultPrivileged, func(o *Surfaces) { o.Surfaces[2].Allowed = false }, v1alpha1.Inconclusive, "DaemonSet: Dem Mandanten fehlt das Recht"},
-		{"came in once", FaultPrivileged, func(o *Surfaces) { o.Surfaces[4].Tries[3].Attempt = admitted }, v1alpha1.Fail, "CronJob in 1 von 3 Versuchen"},
+		{"no right", FaultPrivileged, func(o *Surfaces) { o.Surfaces[2].Allowed = false }, v1alpha1.Inconclusive, "StatefulSet: Dem Mandanten fehlt das Recht"},
+		{"came in once", FaultPrivileged, func(o *Surfaces) { o.Surfaces[4].Tries[3].Attempt = admitted }, v1alpha1.Fail, "Job in 1 von 3 Versuchen"},
 		{"came in while the golden pod did not", FaultPrivileged, func(o *Surfaces) {
 			o.Surfaces[0].Tries[0].Attempt, o.Surfaces[0].Tries[2].Attempt = down, admitted
 		}, v1alpha1.Fail, "Deployment in 1 von 3"},
 		{"came in by a way that is not ours", FaultPrivileged, func(o *Surfaces) {
 			o.Surfaces = append(o.Surfaces, Surface{Name: "other", Tries: []Try{{Fault: FaultPrivileged, Attempt: admitted}}})
 		}, v1alpha1.Fail, "unbekannter Weg in 1 von 1"},
-		{"golden refused", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries[0].Attempt = refused }, v1alpha1.Inconclusive, "StatefulSet: Der Pod ohne Mangel wurde von Pod Security"},
-		{"no golden after", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries = o.Surfaces[1].Tries[:5] }, v1alpha1.Inconclusive, "StatefulSet: Es fehlt der Pod ohne Mangel"},
-		{"no golden before", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries = o.Surfaces[1].Tries[1:] }, v1alpha1.Inconclusive, "StatefulSet: Es fehlt der Pod ohne Mangel"},
-		{"too few", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries = slices.Delete(o.Surfaces[3].Tries, 2, 3) }, v1alpha1.Inconclusive, "Job: 2-mal"},
-		{"webhook down", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries[2].Attempt = down }, v1alpha1.Inconclusive, "Job: Ein Versuch"},
-		{"not followed", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries[2].Learnt = LearntNothing }, v1alpha1.Inconclusive, "Job: Ein Versuch"},
+		{"golden refused", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries[0].Attempt = refused }, v1alpha1.Inconclusive, "ReplicaSet: Der Pod ohne Mangel wurde von Pod Security"},
+		{"no golden after", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries = o.Surfaces[1].Tries[:5] }, v1alpha1.Inconclusive, "ReplicaSet: Es fehlt der Pod ohne Mangel"},
+		{"no golden before", FaultPrivileged, func(o *Surfaces) { o.Surfaces[1].Tries = o.Surfaces[1].Tries[1:] }, v1alpha1.Inconclusive, "ReplicaSet: Es fehlt der Pod ohne Mangel"},
+		{"too few", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries = slices.Delete(o.Surfaces[3].Tries, 2, 3) }, v1alpha1.Inconclusive, "DaemonSet: 2-mal"},
+		{"webhook down", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries[2].Attempt = down }, v1alpha1.Inconclusive, "DaemonSet: Ein Versuch"},
+		{"not followed", FaultPrivileged, func(o *Surfaces) { o.Surfaces[3].Tries[2].Learnt = LearntNothing }, v1alpha1.Inconclusive, "DaemonSet: Ein Versuch"},
 		{"quota for another rule", FaultPrivileged, func(o *Surfaces) {
 			o.Surfaces[3].Tries[2].Attempt = Attempt{Class: Quota, By: ByNobody, Cause: CauseQuotaUnspecified}
 		}, v1alpha1.Inconclusive, "ResourceQuota"},
 		{"quota for resources", FaultResources, func(o *Surfaces) {
 			o.Surfaces[3].Tries[2].Attempt = Attempt{Class: Quota, By: ByNobody, Cause: CauseQuotaUnspecified}
-		}, v1alpha1.Pass, "In 5 Versuchen"},
+		}, v1alpha1.Pass, "In 6 Versuchen"},
 		{"neutralised", FaultPrivileged, func(o *Surfaces) {
 			o.Surfaces[0].Tries[2].Attempt, o.Surfaces[0].Tries[2].Learnt = Attempt{Class: Neutralised, By: ByOther, Cause: CauseNone}, LearntPod
 		}, v1alpha1.Pass, "1-mal wurde ohne den Mangel gespeichert"},
-		{"health without jobs", FaultHealth, func(*Surfaces) {}, v1alpha1.Pass, "In 3 Versuchen (Deployment, StatefulSet, DaemonSet)"},
+		{"health without jobs", FaultHealth, func(*Surfaces) {}, v1alpha1.Pass, "In 4 Versuchen (Deployment, ReplicaSet, StatefulSet, DaemonSet)"},
 		{"proc without user namespace", FaultProcMount, func(o *Surfaces) { o.Surfaces[0].Tries = slices.Delete(o.Surfaces[0].Tries, 1, 2) }, v1alpha1.Inconclusive, "Deployment: Es fehlt"},
 		{"proc, user namespace refused", FaultProcMount, func(o *Surfaces) { o.Surfaces[0].Tries[1].Attempt = refused }, v1alpha1.Inconclusive, "Deployment: Der Pod ohne Mangel"},
 		{"user namespace refused, another rule", FaultPrivileged, func(o *Surfaces) { o.Surfaces[0].Tries[1].Attempt = refused }, v1alpha1.Pass, ""},

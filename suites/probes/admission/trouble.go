@@ -66,6 +66,8 @@ func infrastructureText(c Cause) v1alpha1.Text {
 		return v1alpha1.T("wer ablehnte, erreichte die Registry nicht oder durfte nicht lesen", "who refused did not reach the registry or was not allowed to read")
 	case CauseImagePull:
 		return v1alpha1.T("das Image kam nicht auf den Node", "the image did not get onto the node")
+	case CauseImageReplaced:
+		return v1alpha1.T("der Cluster setzte ein anderes Image ein, das keines der drei ist", "the cluster put in another image, which is none of the three")
 	case CauseNotStarted:
 		return v1alpha1.T("der Container wurde nicht rechtzeitig gestartet", "the container was not started in time")
 	case CauseNotReady:

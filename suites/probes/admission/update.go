@@ -57,12 +57,18 @@ func observeUpdate(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 		return stopped("start a pod", err)
 	}
 	// What stays is removed by the run's cleanup.
-	defer func() { _ = env.DeletePod(context.WithoutCancel(ctx), pod) }()
+	defer remove(ctx, env, pod)
 
 	start := time.Now()
 	set := func(m *mutant, image string) error {
 		t := newTry(m, "", start)
-		stored, a := setImage(ctx, env, pod, image)
+		stored, err := patchImage(ctx, env, pod, image)
+		a := classifyFor(m, err)
+		if err == nil {
+			a.HTTPStatus = http.StatusOK
+		} else {
+			stored = nil
+		}
 		t.Attempt, t.Learnt = settled(a, stored, m), LearntRequest
 		s.Tries = append(s.Tries, t)
 		return ctx.Err()
@@ -77,8 +83,8 @@ func observeUpdate(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 		if s.Tries[len(s.Tries)-1].Class == Admitted {
 			// Back, so that the next try is a change again and the kubelet
 			// stops asking for the foreign image.
-			if _, a := setImage(ctx, env, pod, same); a.Class != Admitted {
-				return stopped("take the foreign image back", a.trouble())
+			if _, err := patchImage(ctx, env, pod, same); err != nil {
+				return stopped("take the foreign image back", Classify(err).trouble())
 			}
 		}
 	}
@@ -102,7 +108,7 @@ func runningPod(ctx context.Context, env *cluster.Env, options pods.Options) (*c
 		return last == cluster.NoTrouble, string(last)
 	})
 	if err != nil {
-		_ = env.DeletePod(context.WithoutCancel(ctx), pod)
+		remove(ctx, env, pod)
 		if last != cluster.NoTrouble {
 			return nil, last
 		}
@@ -124,21 +130,11 @@ func sameImage(image string) string {
 	return name + ":bvc@" + digest
 }
 
-// setImage changes the image of the pod's first container.
-func setImage(ctx context.Context, env *cluster.Env, pod *corev1.Pod, image string) (*corev1.Pod, Attempt) {
-	stored, err := patchImage(ctx, env, pod, image)
-	a := Classify(err)
-	if err != nil {
-		return nil, a
-	}
-	a.HTTPStatus = http.StatusOK
-	return stored, a
-}
-
+// patchImage changes the image of the agent.
 func patchImage(ctx context.Context, env *cluster.Env, pod *corev1.Pod, image string) (*corev1.Pod, error) {
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"containers": []map[string]string{{"name": pod.Spec.Containers[0].Name, "image": image}}}})
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"containers": []map[string]string{{"name": pods.Agent, "image": image}}}})
 	if err != nil {
 		panic(err) // maps of strings always have a JSON form
 	}

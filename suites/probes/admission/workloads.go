@@ -2,10 +2,12 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -52,13 +54,21 @@ var Workloads = check.NewProbe[*cluster.Env, Surfaces](check.ProbeMeta{
 // may create is asked of the authoriser one by one.
 func followRights() []check.Right {
 	var all []check.Right
-	for _, verb := range []string{"create", "get", "list", "watch"} {
+	for _, verb := range []string{"create", "get", "list", "watch", "delete", "deletecollection"} {
 		all = append(all, check.Right{As: check.Tenant, Verb: verb, Resource: "pods", Scope: check.TenantNamespaces})
 	}
 	for _, verb := range []string{"list", "watch"} {
 		all = append(all, check.Right{As: check.Tenant, Verb: verb, Resource: "events", Scope: check.TenantNamespaces})
 	}
 	return all
+}
+
+// remove deletes the pod also when the run is being interrupted; what stays, the
+// run's cleanup removes.
+func remove(ctx context.Context, env *cluster.Env, pod *corev1.Pod) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestLimit)
+	defer cancel()
+	_ = env.DeletePod(limited, pod)
 }
 
 // controller is a kind of object that makes pods.
@@ -96,6 +106,10 @@ func controllers() []controller {
 			return &appsv1.Deployment{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: m,
 				Spec: appsv1.DeploymentSpec{Replicas: &one, Selector: selector(t), Template: always(t)}}
 		}},
+		{SurfaceReplicaSet, cluster.ReplicaSets, followLimit, 0, func(m metav1.ObjectMeta, t corev1.PodTemplateSpec) metav1.Object {
+			return &appsv1.ReplicaSet{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"}, ObjectMeta: m,
+				Spec: appsv1.ReplicaSetSpec{Replicas: &one, Selector: selector(t), Template: always(t)}}
+		}},
 		{SurfaceStatefulSet, cluster.StatefulSets, followLimit, 0, func(m metav1.ObjectMeta, t corev1.PodTemplateSpec) metav1.Object {
 			return &appsv1.StatefulSet{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "StatefulSet"}, ObjectMeta: m,
 				Spec: appsv1.StatefulSetSpec{Replicas: &one, Selector: selector(t), Template: always(t), ServiceName: m.Name}}
@@ -130,11 +144,9 @@ type series struct {
 	goldens []string
 	// mutants over a surface.
 	mutants func(surface string) []mutant
-	// refused reads what kept an object or a pod from being stored, settle a
-	// pod that was: LearntNothing means that it has to be looked at again.
-	refused func(err error) Attempt
-	event   func(message string) Attempt
-	settle  func(pod *corev1.Pod, m *mutant) (Attempt, Learnt)
+	// settle reads a pod that was stored: LearntNothing means that it has to be
+	// looked at again.
+	settle func(pod *corev1.Pod, m *mutant) (Attempt, Learnt)
 	// node takes the DaemonSets.
 	node  string
 	start time.Time
@@ -159,6 +171,9 @@ type planned struct {
 func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	own := env.PodAccount(env.Namespaces[0]) != ""
 	o := Surfaces{OwnServiceAccount: own, Surfaces: []Surface{}}
+	if err := gateHolds(ctx, env); err != nil {
+		return o, &check.Stopped{Phase: "see whether pods keep their gate", Err: err}
+	}
 	node, err := someNode(ctx, env)
 	if err != nil {
 		return o, &check.Stopped{Phase: "find a node", Err: err}
@@ -170,7 +185,6 @@ func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 				return (own || m.fault != FaultServiceAccount) && slices.Contains(WorkloadSurfaces(m.fault), surface)
 			})
 		},
-		refused: Classify, event: ClassifyMessage,
 		settle: func(pod *corev1.Pod, m *mutant) (Attempt, Learnt) {
 			return settled(Attempt{Class: Admitted, By: ByNobody, Cause: CauseNone}, pod, m), LearntPod
 		},
@@ -188,8 +202,14 @@ func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (
 	for _, c := range kinds {
 		b := &batch{controller: c}
 		batches = append(batches, b)
-		if b.allowed, err = may(ctx, env, "create", c.resource.Group, c.resource.Resource, ""); err != nil {
-			return nil, &check.Stopped{Phase: c.surface, Err: err}
+		// What could not be removed is not made.
+		for _, verb := range []string{"deletecollection", "create"} {
+			if b.allowed, err = may(ctx, env, verb, c.resource.Group, c.resource.Resource, ""); err != nil {
+				return nil, &check.Stopped{Phase: c.surface, Err: err}
+			}
+			if !b.allowed {
+				break
+			}
 		}
 		if !b.allowed {
 			continue
@@ -206,8 +226,8 @@ func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (
 	var watches sync.WaitGroup
 	defer watches.Wait()
 	defer stop()
-	watches.Go(func() { f.watchEvents(watching) })
-	watches.Go(func() { f.watchPods(watching) })
+	watches.Go(guarded(&f.crashed, func() { f.watchEvents(watching) }))
+	watches.Go(guarded(&f.crashed, func() { f.watchPods(watching) }))
 
 	removed := time.Now()
 	for {
@@ -219,7 +239,7 @@ func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (
 		if left == 0 && !f.open() {
 			break
 		}
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), f.broken()); err != nil {
 			return nil, &check.Stopped{Phase: "follow the controllers", Err: err}
 		}
 		if left == 0 || f.paused(batches) {
@@ -250,7 +270,7 @@ func someNode(ctx context.Context, env *cluster.Env) (string, error) {
 	if err != nil {
 		return "", Classify(err).trouble()
 	}
-	defer func() { _ = env.DeletePod(context.WithoutCancel(ctx), pod) }()
+	defer remove(ctx, env, pod)
 	placed, err := wait.For(ctx, placeLimit, "a pod to be scheduled", func(ctx context.Context) (*corev1.Pod, error) {
 		return env.Tenant.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	}, func(p *corev1.Pod) (bool, string) { return p.Spec.NodeName != "", string(cluster.PodTrouble(p)) })
@@ -267,6 +287,34 @@ type follower struct {
 
 	mu sync.Mutex
 	by map[string]*workload
+	// ungated says that a pod lost the gate it should have.
+	ungated bool
+	crashed atomic.Bool
+}
+
+// broken is why nothing more may be sent.
+func (f *follower) broken() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.ungated:
+		return errGateTaken
+	case f.crashed.Load():
+		return errors.New("following the controllers crashed, a fault of the tool")
+	}
+	return nil
+}
+
+// guarded keeps the crash of a goroutine from taking the run's cleanup with it.
+func guarded(crashed *atomic.Bool, do func()) func() {
+	return func() {
+		defer func() {
+			if recover() != nil {
+				crashed.Store(true)
+			}
+		}()
+		do()
+	}
 }
 
 // createNext sends one object of each kind and returns how many are left.
@@ -319,7 +367,7 @@ func (f *follower) create(ctx context.Context, b *batch, next planned) {
 	defer f.mu.Unlock()
 	w.until = time.Now().Add(b.limit) // the request itself may have waited its turn
 	if err != nil {
-		w.try.Attempt, w.try.Learnt, w.removed = f.refused(err), LearntRequest, true
+		w.try.Attempt, w.try.Learnt, w.removed = classifyFor(next.mutant, err), LearntRequest, true
 	}
 }
 
@@ -331,7 +379,7 @@ func (f *follower) watchEvents(ctx context.Context) {
 	}, func(object runtime.Object) {
 		if e, ok := object.(*corev1.Event); ok {
 			if w := f.named(e.InvolvedObject.Name); w != nil && w.try.Learnt != LearntRequest {
-				w.learn(f.event(e.Message), LearntEvent)
+				w.learn(messageFor(w.mutant, e.Message), LearntEvent)
 			}
 		}
 	})
@@ -343,6 +391,7 @@ func (f *follower) watchPods(ctx context.Context) {
 	}, func(object runtime.Object) {
 		if pod, ok := object.(*corev1.Pod); ok {
 			if w := f.by[pod.Labels[labelWorkload]]; w != nil {
+				f.ungated = f.ungated || f.options.Gated && !gated(pod)
 				w.learn(f.settle(pod, w.mutant))
 			}
 		}
