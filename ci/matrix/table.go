@@ -131,8 +131,8 @@ var specs = []spec{
 	{name: "admits-at-random", profile: "native", violation: "admits-at-random", areas: admissionOnly, breaks: append(ways(podSecurity...), onlyReported)},
 	{name: "kyverno", profile: "kyverno", areas: admissionOnly},
 	{name: "engine-down-ignore", profile: "kyverno", violation: "engine-down-ignore", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided)},
-	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided, canExempt)},
-	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: append(everythingOnPods(), canExempt)},
+	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided, canExempt, canLift)},
+	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: append(everythingOnPods(), canExempt, canLift)},
 	{name: "ephemeral-containers-forgotten", profile: "kyverno", violation: "ephemeral-containers-forgotten", areas: admissionOnly,
 		// A privileged container is always one that may escalate: both rules are broken.
 		breaks: []string{"SYS.1.6.A17/privileged-in-ephemeral-containers-rejected", "SYS.1.6.A17/privilege-escalation-in-ephemeral-containers-rejected"}},
