@@ -66,6 +66,8 @@ const (
 	// runLimit is how long a pod may take until its container runs or is kept
 	// from it.
 	runLimit = 60 * time.Second
+	// lookEvery lies between two looks at a container that is to run.
+	lookEvery = 2 * time.Second
 	// selfCheckLimit bounds what the registry is asked about one image.
 	selfCheckLimit = 20 * time.Second
 )
@@ -428,7 +430,7 @@ func awaitContainer(ctx context.Context, env *cluster.Env, pod *corev1.Pod, m *m
 		select {
 		case <-ctx.Done():
 			return a, learnt
-		case <-time.After(removeEvery / 2):
+		case <-time.After(lookEvery):
 		}
 	}
 	return a, learnt
