@@ -659,7 +659,7 @@ func TestSweepAfterKill(t *testing.T) {
 	}
 }
 
-// The fence of rbac-fresh.yaml keeps the runner's writes to bvc-*.
+// The fence of rbac-fresh.yaml keeps the runner's writes to bvc-fresh-*.
 func TestFenceOfFreshNamespaces(t *testing.T) {
 	if err := apply(t.Context(), "rbac-fresh.yaml"); err != nil {
 		t.Fatal(err)
@@ -668,8 +668,8 @@ func TestFenceOfFreshNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	namespace := func(name string) error {
-		_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	namespace := func(name string, labels map[string]string) error {
+		_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{})
 		if err == nil {
 			// Without controllers a namespace stays; the next attempt has a name of its own.
 			_ = adminClient(t).CoreV1().Namespaces().Delete(t.Context(), name, metav1.DeleteOptions{})
@@ -680,7 +680,7 @@ func TestFenceOfFreshNamespaces(t *testing.T) {
 	tick, until := time.NewTicker(250*time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for attempt := 0; ; attempt++ {
-		err := namespace(fmt.Sprintf("of-the-site-%d", attempt))
+		err := namespace(fmt.Sprintf("of-the-site-%d", attempt), nil)
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 			if !strings.Contains(err.Error(), "bvc-runner-fence") {
 				t.Fatalf("refused, but not by the fence: %v", err)
@@ -696,7 +696,58 @@ func TestFenceOfFreshNamespaces(t *testing.T) {
 			t.Fatal("the runner makes namespaces of any name 30 s after rbac-fresh.yaml was applied")
 		}
 	}
-	if err := namespace("bvc-fresh-test"); err != nil {
-		t.Errorf("the runner can not make a namespace bvc-*: %v", err)
+	enforce := func(level string) map[string]string {
+		return map[string]string{"pod-security.kubernetes.io/enforce": level}
+	}
+	fresh, tenant := cluster.FreshPrefix+"1", cluster.TenantNamespaces()[0]
+	account := func(ns, name string) error {
+		_, err := client.CoreV1().ServiceAccounts(ns).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		return err
+	}
+	token := func(ns, name string) error {
+		_, err := client.CoreV1().ServiceAccounts(ns).CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+		return err
+	}
+	bind := func(ns, of string) error {
+		_, err := client.RbacV1().RoleBindings(ns).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: of, Name: cluster.TenantServiceAccount}},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"}}, metav1.CreateOptions{})
+		return err
+	}
+	// The namespace that accounts and bindings are made in stays there until the end.
+	inside := cluster.FreshPrefix + "inside"
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: inside}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	remove := func(name string) error {
+		return client.CoreV1().Namespaces().Delete(t.Context(), name, metav1.DeleteOptions{})
+	}
+	for _, c := range []struct {
+		what    string
+		do      func() error
+		allowed bool
+	}{
+		{"make bvc-x", func() error { return namespace("bvc-x", nil) }, false},
+		{"make a fresh namespace", func() error { return namespace(fresh, nil) }, true},
+		{"make a privileged one", func() error { return namespace(fresh+"-privileged", enforce("privileged")) }, false},
+		{"make a baseline one", func() error { return namespace(fresh+"-baseline", enforce("baseline")) }, false},
+		{"make a restricted one", func() error { return namespace(fresh+"-restricted", enforce("restricted")) }, true},
+		{"delete a tenant namespace", func() error { return remove(tenant) }, false},
+		{"delete the namespace of Sonobuoy", func() error { return remove(sonobuoyNamespace) }, false},
+		{"make an account for the tenant", func() error { return account(inside, cluster.TenantServiceAccount) }, true},
+		{"make an account in a tenant namespace", func() error { return account(tenant, "x") }, false},
+		{"get a token of the fresh tenant", func() error { return token(inside, cluster.TenantServiceAccount) }, true},
+		{"get a token of the tenant", func() error { return token(tenant, cluster.TenantServiceAccount) }, true},
+		{"bind edit to the fresh tenant", func() error { return bind(inside, inside) }, true},
+		{"bind edit to another tenant", func() error { return bind(inside, tenant) }, false},
+		{"bind edit in a tenant namespace", func() error { return bind(tenant, tenant) }, false},
+		{"delete a fresh namespace", func() error { return remove(inside) }, true},
+	} {
+		switch err := c.do(); {
+		case c.allowed && err != nil:
+			t.Errorf("%s: %v", c.what, err)
+		case !c.allowed && (err == nil || !strings.Contains(err.Error(), cluster.Fence)):
+			t.Errorf("%s is not refused by the fence: %v", c.what, err)
+		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -26,9 +28,13 @@ import (
 // FreshManifest grants what making fresh namespaces needs, and fences it.
 const FreshManifest = "rbac-fresh.yaml"
 
-// freshPrefix begins the name of every fresh namespace; nothing else is ever
+// FreshPrefix begins the name of every fresh namespace; nothing else is ever
 // removed as one.
-const freshPrefix = "bvc-fresh-"
+const FreshPrefix = "bvc-fresh-"
+
+// Fence is the name of the policy and of the binding in FreshManifest that keep
+// the runner's writes to fresh namespaces.
+const Fence = "bvc-runner-fence"
 
 const (
 	// freshLimit bounds each wait for a fresh namespace to become usable.
@@ -51,14 +57,18 @@ func FreshRights() []check.Right {
 	}
 }
 
-// Fresh makes a namespace that has no label but those of the run, as the runner,
+// Fresh stops unless the site applied FreshManifest, which it knows by the fence.
+// It makes a namespace that has no label but those of the run, as the runner,
 // with a tenant of its own, and returns the environment of that tenant. The
 // namespace's removal is registered before the request is sent; what is made in
 // it goes with it. The error says in which phase it stopped.
 func (e *Env) Fresh(ctx context.Context) (*Env, error) {
-	name := freshPrefix + e.RunID
+	name := FreshPrefix + e.RunID
 	stopped := func(phase string, err error) (*Env, error) {
 		return nil, &check.Stopped{Phase: phase, Err: CreateTrouble(err)}
+	}
+	if err := e.fenced(ctx); err != nil {
+		return nil, &check.Stopped{Phase: "find the ValidatingAdmissionPolicyBinding " + Fence + " (" + FreshManifest + ")", Err: err}
 	}
 	e.owned.addFresh(name)
 	if _, err := e.Runner.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
@@ -124,9 +134,25 @@ func (e *Env) Fresh(ctx context.Context) (*Env, error) {
 	return &own, nil
 }
 
+// fenced looks whether the fence is in force. Rights alone are no opt-in: an
+// administrator's kubeconfig has them all.
+func (e *Env) fenced(ctx context.Context) error {
+	bindings, err := e.Runner.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return CreateTrouble(err)
+	}
+	for _, b := range bindings.Items {
+		if b.Name == Fence && b.Spec.PolicyName == Fence && b.Spec.MatchResources == nil &&
+			slices.Contains(b.Spec.ValidationActions, admissionregistrationv1.Deny) {
+			return nil
+		}
+	}
+	return NotFenced
+}
+
 // RemoveFresh removes the run's fresh namespace and waits until it is gone.
 func (e *Env) RemoveFresh(ctx context.Context) error {
-	return removeNamespace(ctx, e.Runner, freshPrefix+e.RunID)
+	return removeNamespace(ctx, e.Runner, FreshPrefix+e.RunID)
 }
 
 func removeNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
@@ -196,7 +222,7 @@ func SweepFresh(ctx context.Context, client kubernetes.Interface) []v1alpha1.Lef
 	}
 	var names []string
 	for _, ns := range list.Items {
-		if strings.HasPrefix(ns.Name, freshPrefix) {
+		if strings.HasPrefix(ns.Name, FreshPrefix) {
 			names = append(names, ns.Name)
 		}
 	}

@@ -24,6 +24,7 @@ const (
 	Evicted        Trouble = "evicted"
 	NodeNotReady   Trouble = "nodeNotReady"
 	Infrastructure Trouble = "infrastructure"
+	NotFenced      Trouble = "notFenced" // the site did not opt in to fresh namespaces
 )
 
 // Error and Cause let a probe wrap the class into what it says about where it

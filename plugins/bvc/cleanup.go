@@ -80,7 +80,7 @@ func removeAll(ctx context.Context, config *rest.Config, sonobuoyNS string, name
 		errs = append(errs, fmt.Errorf("%s in the tenant namespaces, %d seen last: %s", l.Resource, l.Count, l.Reason))
 	}
 	for _, l := range cluster.SweepFresh(ctx, kube) {
-		errs = append(errs, fmt.Errorf("fresh namespaces bvc-*, %d seen last: %s", l.Count, l.Reason))
+		errs = append(errs, fmt.Errorf("fresh namespaces bvc-fresh-*, %d seen last: %s", l.Count, l.Reason))
 	}
 	return errors.Join(errs...)
 }

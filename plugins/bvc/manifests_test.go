@@ -756,6 +756,22 @@ func TestFence(t *testing.T) {
 	if c := fence.Spec.MatchConditions; len(c) != 1 || c[0].Expression != user {
 		t.Errorf("the fence is for %+v, not for the runner", c)
 	}
+	if fence.Name != cluster.Fence || inForce.Name != cluster.Fence {
+		t.Errorf("the fence is called %s and %s, and a run looks for %s", fence.Name, inForce.Name, cluster.Fence)
+	}
+	if v := fence.Spec.Validations; len(v) != 3 || !strings.Contains(v[0].Expression, fmt.Sprintf("startsWith(%q)", cluster.FreshPrefix)) {
+		t.Errorf("the fence is not around %s: %+v", cluster.FreshPrefix, v)
+	}
+	// What the probe does not declare is not granted.
+	for _, r := range fresh.Rules {
+		for _, verb := range r.Verbs {
+			for _, resource := range r.Resources {
+				if !slices.ContainsFunc(cluster.FreshRights(), func(d check.Right) bool { return d.Verb == verb && d.Resource == resource }) {
+					t.Errorf("nobody declares: %s %s", verb, resource)
+				}
+			}
+		}
+	}
 	var fenced, writes []string
 	for _, r := range fence.Spec.MatchConstraints.ResourceRules {
 		fenced = append(fenced, r.Resources...)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -33,6 +34,7 @@ type fake struct {
 	looks    int
 	there    bool
 	labels   map[string]string
+	unfenced bool
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,6 +58,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&ns)
 		f.there, f.labels = true, ns.Labels
 		reply(http.StatusCreated, ns)
+	case r.Method == http.MethodGet && path == "validatingadmissionpolicybindings":
+		binding := admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: cluster.Fence},
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: cluster.Fence, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}}}
+		if f.unfenced {
+			binding.Name = "of-the-site"
+		}
+		reply(http.StatusOK, admissionregistrationv1.ValidatingAdmissionPolicyBindingList{Items: []admissionregistrationv1.ValidatingAdmissionPolicyBinding{binding}})
 	case r.Method == http.MethodGet && path == "default":
 		// Controllers need a moment.
 		if f.looks++; f.looks < 3 {
@@ -164,5 +173,18 @@ func TestObserveStops(t *testing.T) {
 				t.Errorf("leftovers %v, there %t", left, f.there)
 			}
 		})
+	}
+}
+
+// An administrator has every right; without the fence nothing is made.
+func TestObserveWithoutFence(t *testing.T) {
+	f := &fake{unfenced: true}
+	_, o, err := observed(t, f)
+	var stopped *check.Stopped
+	if !errors.As(err, &stopped) || !strings.Contains(stopped.Phase, cluster.Fence) || !strings.Contains(stopped.Phase, cluster.FreshManifest) || !errors.Is(err, cluster.NotFenced) {
+		t.Errorf("%v", err)
+	}
+	if len(o.Rounds) > 0 || slices.Contains(f.asked, "POST namespaces") {
+		t.Errorf("%+v, asked %v", o, f.asked)
 	}
 }
