@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,6 +31,31 @@ const ListFile = "images.txt"
 
 // ErrBroken says that a layout does not hold what it says it holds.
 var ErrBroken = errors.New("the layout is broken")
+
+// layoutName is what a repository may be called, and so an image in a layout:
+// the name becomes part of a reference, and reaches terminals.
+var layoutName = regexp.MustCompile(`^[a-z0-9]+((\.|_{1,2}|-+|/)[a-z0-9]+)*$`)
+
+// maxLayoutText bounds the name and the source of an image in a layout.
+const maxLayoutText = 500
+
+// checkNames looks at what a layout says an image is called and where it came
+// from: text of whoever packed it.
+func checkNames(d v1.Descriptor) error {
+	named, source := d.Annotations[annotationName], d.Annotations[annotationSource]
+	switch {
+	case named == "":
+		return fmt.Errorf("has no name (annotation %s)", annotationName)
+	case len(named) > maxLayoutText || !layoutName.MatchString(named):
+		return fmt.Errorf("has the name %.100q, which is none of a repository", named)
+	case len(source) > maxLayoutText || strings.ContainsFunc(source, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("has the source %.100q, which is no reference", source)
+	}
+	if _, digest, found := strings.Cut(source, "@"); found && digest != d.Digest.String() {
+		return fmt.Errorf("is %s, and its source is said to be %q", d.Digest, source)
+	}
+	return nil
+}
 
 // Named is an artifact with the name of its repository below a registry.
 type Named struct {
@@ -88,7 +114,7 @@ func SaveLayout(ctx context.Context, dir string, all []Named) error {
 }
 
 // LoadLayout reads a layout and verifies the size and the digest of all that
-// its images need. An error about what is in it is ErrBroken.
+// its images need, not who packed it. An error about what is in it is ErrBroken.
 func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %w", ErrBroken, fmt.Errorf(format, args...))
@@ -117,10 +143,10 @@ func LoadLayout(ctx context.Context, dir string) ([]Named, error) {
 	v := verifier{ctx: ctx, dir: dir, seen: map[v1.Hash]bool{}}
 	var all []Named
 	for i, d := range index.Manifests {
-		named := d.Annotations[annotationName]
-		if named == "" {
-			return nil, wrong("image %d of index.json has no name (annotation %s)", i+1, annotationName)
+		if err := checkNames(d); err != nil {
+			return nil, wrong("image %d of index.json %w", i+1, err)
 		}
+		named := d.Annotations[annotationName]
 		if err := v.manifest(d, 0); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()

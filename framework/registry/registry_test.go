@@ -632,6 +632,11 @@ func TestBrokenLayouts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	renamed := func(dir, from, to string) {
+		edit(filepath.Join(dir, "index.json"), func(s string) string {
+			return strings.Replace(strings.ReplaceAll(s, `": "`, `":"`), from, to, 1)
+		})
+	}
 	flip := func(s string) string { return s[:len(s)-1] + string(s[len(s)-1]^1) }
 	for _, one := range []struct {
 		name   string
@@ -659,6 +664,13 @@ func TestBrokenLayouts(t *testing.T) {
 		{"name of an image gone", func(dir string) {
 			edit(filepath.Join(dir, "index.json"), func(s string) string { return strings.Replace(s, annotationName, "x", 1) })
 		}, "has no name"},
+		{"name that leaves the repository", func(dir string) { renamed(dir, `":"bvc"`, `":"../bvc"`) }, "none of a repository"},
+		{"name with a control character", func(dir string) { renamed(dir, `":"bvc"`, `":"b\u001b[2Jvc"`) }, `has the name "b\x1b[2Jvc"`},
+		{"name with a tag", func(dir string) { renamed(dir, `":"bvc"`, `":"bvc:1"`) }, "none of a repository"},
+		{"source with a control character", func(dir string) { renamed(dir, images[0].Source, `a\u001b[2J`) }, `has the source "a\x1b[2J"`},
+		{"source of another digest", func(dir string) {
+			renamed(dir, images[0].Source, "registry.example/a@sha256:"+strings.Repeat("1", 64))
+		}, "and its source is said to be"},
 		{"another kind of thing", func(dir string) {
 			edit(filepath.Join(dir, "index.json"), func(s string) string {
 				return strings.Replace(s, string(types.DockerManifestSchema2), "text/html", 1)

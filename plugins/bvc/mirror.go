@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -37,7 +38,7 @@ const passwordVariable = "COSIGN_PASSWORD"
 // mirrorOptions are what a person gives `bvc mirror`.
 type mirrorOptions struct {
 	image, sonobuoyImage string
-	also                 []string
+	also, expect         []string
 	fromLayout, toLayout string
 	to, as               string
 	keyFile              string
@@ -60,13 +61,16 @@ without a signature, one signed with a key that is thrown away at once. The chec
 key is in an HSM or there is none (keyless), --twins makes the twins alone, and you sign the copies the way you always do.
 A password for the key is taken from $COSIGN_PASSWORD. At the end the registry is asked whether all is as it should be.
 
-Without a network between the two sides, --to-layout writes an OCI layout and --from-layout reads it again.
+Without a network between the two sides, --to-layout writes an OCI layout and --from-layout reads it again. A digest
+proves nothing about who packed the layout: to sign what is in it, give each image that --list showed on the other side
+with --expect NAME@sha256:..., brought by another way than the layout.
 
 ` + exitCodesForUsers,
 		Example: `  bvc mirror --image SOURCE/bvc@sha256:... --sonobuoy-image SOURCE/sonobuoy@sha256:... --to registry.example.org/verwaltung/bvc --key cosign.key
   bvc mirror --image SOURCE/bvc@sha256:... --sonobuoy-image SOURCE/sonobuoy@sha256:... --to-layout transport
   bvc mirror --from-layout transport --to registry.example.org/verwaltung/bvc --twins
-  bvc mirror --from-layout transport --list -o json`,
+  bvc mirror --from-layout transport --list -o json
+  bvc mirror --from-layout transport --expect bvc@sha256:... --expect sonobuoy@sha256:... --to registry.example.org/verwaltung/bvc --key cosign.key`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			err := mirror(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil && c.Context().Err() != nil {
@@ -80,6 +84,7 @@ Without a network between the two sides, --to-layout writes an OCI layout and --
 	f.StringVar(&o.sonobuoyImage, "sonobuoy-image", "", "Sonobuoy's image where you have it from, best by digest")
 	f.StringArrayVar(&o.also, "also", nil, "another image to copy and to sign; may be given more than once")
 	f.StringVar(&o.fromLayout, "from-layout", "", "directory with an OCI layout to take the images from, all of them")
+	f.StringArrayVar(&o.expect, "expect", nil, "image that the layout must hold, as NAME@sha256:...; with --key each image of it must be named")
 	f.StringVar(&o.toLayout, "to-layout", "", "directory to write an OCI layout into; it must not be there")
 	f.StringVar(&o.to, "to", "", "registry and path to push to, such as registry.example.org/verwaltung/bvc")
 	f.StringVar(&o.as, "as", "", "registry and path by which the cluster knows what is pushed to --to (default: the same)")
@@ -156,6 +161,42 @@ func mirror(ctx context.Context, o mirrorOptions, stdout, stderr io.Writer) erro
 	return toolFailed(printMirrored(stdout, result))
 }
 
+// compareLists is how a person learns what a layout must hold.
+const compareLists = "compare what 'bvc mirror --list' says on the side that packed it with what it says here"
+
+// expected is a value of --expect.
+var expected = regexp.MustCompile(`^[^@]+@sha256:[0-9a-f]{64}$`)
+
+// expectedImages holds a layout against --expect: a digest in the layout itself
+// proves nothing about who packed it.
+func (m *mirroring) expectedImages(images []registry.Named) error {
+	if len(m.expect) == 0 {
+		return nil
+	}
+	want, seen := map[string]bool{}, map[string]bool{}
+	for _, one := range m.expect {
+		want[one] = true
+	}
+	var wrong []string
+	for _, one := range images {
+		is := one.Name + "@" + one.Digest.String()
+		seen[is] = true
+		if !want[is] {
+			wrong = append(wrong, "it holds "+is+", which no --expect names")
+		}
+	}
+	for _, one := range m.expect {
+		if !seen[one] {
+			wrong = append(wrong, "it does not hold "+v1alpha1.Plain(one, 300))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &exitError{exitNotVerified, fmt.Errorf("%s is not what is expected; nothing was pushed or signed\n%s\nNext, %s",
+		m.fromLayout, strings.Join(wrong, "\n"), compareLists)}
+}
+
 // newMirroring looks at everything that a person can have got wrong before
 // anything is read or written.
 func newMirroring(o mirrorOptions) (*mirroring, error) {
@@ -174,8 +215,17 @@ func newMirroring(o mirrorOptions) (*mirroring, error) {
 		return nil, usageError("nowhere to copy to: name a registry with --to, or a directory with --to-layout")
 	case o.to == "" && (o.keyFile != "" || o.twins || o.newTwins || o.as != ""):
 		return nil, usageError("--key, --twins, --new-twins and --as need a registry: name it with --to")
+	case len(o.expect) > 0 && o.fromLayout == "":
+		return nil, usageError("--expect is about a layout: name it with --from-layout, or give --image by digest")
+	case o.fromLayout != "" && o.keyFile != "" && len(o.expect) == 0 && !o.list:
+		return nil, usageError("to sign what is in a layout, name each of its images with --expect NAME@sha256:...: %s", compareLists)
 	case o.newTwins && o.keyFile == "" && !o.twins:
 		return nil, usageError("--new-twins needs --key or --twins")
+	}
+	for _, one := range o.expect {
+		if !expected.MatchString(one) {
+			return nil, usageError("--expect %q: write NAME@sha256:..., as --list shows it", one)
+		}
 	}
 	for _, place := range []struct{ flag, value string }{{"--to", o.to}, {"--as", o.as}} {
 		if err := checkPlace(place.flag, place.value); err != nil {
@@ -314,11 +364,11 @@ func (m *mirroring) open(ctx context.Context) ([]registry.Named, error) {
 		m.line.set("verifying the layout %s", m.fromLayout)
 		images, err := registry.LoadLayout(ctx, m.fromLayout)
 		if errors.Is(err, registry.ErrBroken) {
-			return nil, &exitError{exitNotVerified, fmt.Errorf("%s: %w\nCopy it anew from where it was made", m.fromLayout, err)}
+			return nil, &exitError{exitNotVerified, fmt.Errorf("%s: %s\nCopy it anew from where it was made", m.fromLayout, v1alpha1.Plain(err.Error(), 1000))}
 		} else if err != nil {
 			return nil, usageError("%w", err)
 		}
-		return images, nil
+		return images, m.expectedImages(images)
 	}
 	sources, err := m.sources()
 	if err != nil {

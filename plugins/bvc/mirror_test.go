@@ -283,6 +283,12 @@ func TestMirrorWithoutKey(t *testing.T) {
 	}
 }
 
+// expecting is the flag that says what a layout must hold.
+func expecting(name, reference string) []string {
+	_, digest, _ := strings.Cut(reference, "@")
+	return []string{"--expect", name + "@" + digest}
+}
+
 func TestMirrorThroughALayout(t *testing.T) {
 	host := registries(t, true, nil)
 	bvcImage, sonobuoy := sources(t, host)
@@ -301,7 +307,26 @@ func TestMirrorThroughALayout(t *testing.T) {
 		t.Errorf("%v: %s%s", err, asJSON.stdout, asJSON.stderr)
 	}
 	other := registries(t, false, nil)
-	m := decodeMirrored(t, bvc(t.Context(), "mirror", "--from-layout", dir, "--to", other+"/rz", "--plain-http", "--key", signingKey(t), "-o", "json"))
+	sign := []string{"mirror", "--from-layout", dir, "--to", other + "/rz", "--plain-http", "--key", signingKey(t), "-o", "json"}
+	expect := append(expecting("bvc", bvcImage), expecting("sonobuoy", sonobuoy)...)
+	// What nobody compared is not signed, and neither is what is something else.
+	for _, c := range []struct {
+		expect []string
+		code   int
+		want   string
+	}{
+		{nil, exitUsage, "compare what 'bvc mirror --list' says"},
+		{expecting("bvc", bvcImage), exitNotVerified, "it holds sonobuoy@sha256:"},
+		{append(expecting("bvc", sonobuoy), expecting("sonobuoy", sonobuoy)...), exitNotVerified, "it does not hold bvc@sha256:"},
+		{append(expecting("more", bvcImage), expect...), exitNotVerified, "it does not hold more@sha256:"},
+		{[]string{"--expect", "bvc"}, exitUsage, "write NAME@sha256:"},
+	} {
+		got := bvc(t.Context(), append(append([]string{}, sign...), c.expect...)...)
+		if got.code != c.code || got.stdout != "" || strings.Contains(got.stderr, "copied") || !strings.Contains(lastMessage(t, got), c.want) {
+			t.Errorf("%v: exit code %d: %s%s", c.expect, got.code, got.stdout, got.stderr)
+		}
+	}
+	m := decodeMirrored(t, bvc(t.Context(), append(sign, expect...)...))
 	if len(m.Copied) != 2 || m.Images == nil || m.Copied[0].Source != bvcImage {
 		t.Errorf("%+v", m)
 	}
@@ -353,6 +378,7 @@ func TestMirrorWrongUse(t *testing.T) {
 		{"--image " + bvcImage + " --to-layout x" + to, "two journeys"},
 		{"--image " + bvcImage + " --to-layout x --key y", "need a registry"},
 		{"--image " + bvcImage + " --new-twins" + to, "--new-twins needs"},
+		{"--image " + bvcImage + " --expect bvc@sha256:1" + to, "--expect is about a layout"},
 		{"--image " + bvcImage + " -o yaml" + to, "it is text or json"},
 		{"--image " + bvcImage + " --to https://registry.example.org/a", "without a scheme"},
 		{"--image " + bvcImage + " --to verwaltung/bvc", "write a registry with its path"},
@@ -418,7 +444,7 @@ func TestMirrorCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(home, "config.json"), data)
-		got := bvc(t.Context(), "mirror", "--from-layout", dir, "--to", host+"/"+c.user+c.password, "--plain-http", "--key", signingKey(t))
+		got := bvc(t.Context(), "mirror", "--from-layout", dir, "--to", host+"/"+c.user+c.password, "--plain-http", "--key", signingKey(t), expecting("bvc", bvcImage)[0], expecting("bvc", bvcImage)[1])
 		if got.code != c.code || strings.Contains(got.stdout+got.stderr, c.password+"\"") || c.want != "" && (!strings.Contains(lastMessage(t, got), c.want) || got.stdout != "") {
 			t.Errorf("%s: exit code %d: %s%s", c.user, got.code, got.stdout, got.stderr)
 		}
@@ -481,7 +507,7 @@ func TestMirrorPrintsTheAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, ca, append(private, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})...))
-	got := bvc(t.Context(), "mirror", "--from-layout", dir, "--to", host, "--ca-file", ca, "--key", signingKey(t))
+	got := bvc(t.Context(), "mirror", "--from-layout", dir, "--to", host, "--ca-file", ca, "--key", signingKey(t), expecting("bvc", bvcImage)[0], expecting("bvc", bvcImage)[1])
 	cat, err := loadCatalogue()
 	if err != nil {
 		t.Fatal(err)
