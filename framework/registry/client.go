@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -51,6 +52,8 @@ type Options struct {
 	CA []byte
 	// PlainHTTP permits a registry without TLS. For test registries only.
 	PlainHTTP bool
+	// PlainLoopback permits it on the machine itself, where nothing goes over a wire.
+	PlainLoopback bool
 	// Platform of an index whose manifests Inspect looks at; linux/amd64
 	// where it is empty.
 	Platform v1.Platform
@@ -114,14 +117,27 @@ var errTooLarge = errors.New("the answer is larger than allowed")
 // guard refuses plain HTTP unless it is permitted, also after a redirect and
 // for the server that hands out tokens, and bounds bodies where most is set.
 type guard struct {
-	next  http.RoundTripper
-	plain bool
-	most  int64
+	next     http.RoundTripper
+	plain    bool
+	loopback bool // plain HTTP to the machine itself is permitted
+	most     int64
+}
+
+// Loopback reports whether a registry, with or without a port, is on the
+// machine itself.
+func Loopback(host string) bool {
+	u := url.URL{Host: host}
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return err == nil && address.IsLoopback()
 }
 
 // RoundTrip implements http.RoundTripper.
 func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && (!g.plain || r.URL.Scheme != "http") {
+	plain := g.plain || g.loopback && Loopback(r.URL.Host)
+	if r.URL.Scheme != "https" && (!plain || r.URL.Scheme != "http") {
 		return nil, errPlain
 	}
 	answer, err := g.next.RoundTrip(r)
@@ -158,7 +174,7 @@ func (c *Client) names() []name.Option {
 func (c *Client) remote(ctx context.Context) []remote.Option {
 	return []remote.Option{
 		remote.WithContext(ctx), remote.WithAuthFromKeychain(c.options.Keychain), remote.WithUserAgent(c.options.UserAgent), remote.WithJobs(2),
-		remote.WithTransport(guard{next: c.base, plain: c.options.PlainHTTP}), remote.WithRetryBackoff(c.backoff),
+		remote.WithTransport(guard{next: c.base, plain: c.options.PlainHTTP, loopback: c.options.PlainLoopback}), remote.WithRetryBackoff(c.backoff),
 	}
 }
 
@@ -173,7 +189,7 @@ func (c *Client) session(ctx context.Context, repository name.Repository) (*sess
 	if err != nil {
 		return nil, fmt.Errorf("find the credentials for %s: %w", repository.RegistryStr(), err)
 	}
-	base := transport.NewUserAgent(transport.NewRetry(guard{next: c.base, plain: c.options.PlainHTTP, most: maxAnswer}, transport.WithRetryBackoff(c.backoff),
+	base := transport.NewUserAgent(transport.NewRetry(guard{next: c.base, plain: c.options.PlainHTTP, loopback: c.options.PlainLoopback, most: maxAnswer}, transport.WithRetryBackoff(c.backoff),
 		transport.WithRetryStatusCodes(http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)), c.options.UserAgent)
 	authenticated, err := transport.NewWithContext(ctx, repository.Registry, auth, base, []string{repository.Scope(transport.PullScope)})
 	if err != nil {

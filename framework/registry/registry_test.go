@@ -15,6 +15,7 @@ import (
 	"io"
 	"log"
 	"net/http/httptest"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -699,5 +700,35 @@ func TestBrokenLayouts(t *testing.T) {
 	}
 	if _, err := LoadLayout(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no OCI layout") || errors.Is(err, ErrBroken) {
 		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+// Plain HTTP without a flag is for the machine itself and for nothing else.
+func TestPlainLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"127.0.0.1:5000": true, "localhost": true, "localhost:5000": true, "[::1]:5000": true,
+		"192.0.2.1:5000": false, "localhost.example.org": false, "127.0.0.1.example.org": false, "registry.example.org": false, "": false,
+	} {
+		if Loopback(host) != want {
+			t.Errorf("%s: %t", host, !want)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.0.2.1/v2/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := (guard{loopback: true}).RoundTrip(request); !errors.Is(err, errPlain) {
+		t.Errorf("%v, %v", answer, err)
+	}
+	host := start(t, true)
+	seed(t, client(t, Options{PlainHTTP: true}), host+"/a:1", image(t))
+	for permitted, options := range map[bool]Options{true: {PlainLoopback: true}, false: {}} {
+		c, err := New(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Open(t.Context(), host+"/a:1"); (err == nil) != permitted {
+			t.Errorf("permitted %t: %v", permitted, err)
+		}
 	}
 }

@@ -59,7 +59,8 @@ What is there already is not pushed again. Credentials are those of docker login
 With --key the copies are signed, in both forms that cosign knows, and two twins of bvc's image are made beside it: one
 without a signature, one signed with a key that is thrown away at once. The checks on signatures need them. Where the
 key is in an HSM or there is none (keyless), --twins makes the twins alone, and you sign the copies the way you always do.
-A password for the key is taken from $COSIGN_PASSWORD. At the end the registry is asked whether all is as it should be.
+A password for the key is taken from $COSIGN_PASSWORD. With --key or --twins the registry is asked at the end whether
+the signatures are as they should be.
 
 Without a network between the two sides, --to-layout writes an OCI layout and --from-layout reads it again. A digest
 proves nothing about who packed the layout: to sign what is in it, give each image that --list showed on the other side
@@ -86,14 +87,14 @@ with --expect NAME@sha256:..., brought by another way than the layout.
 	f.StringVar(&o.fromLayout, "from-layout", "", "directory with an OCI layout to take the images from, all of them")
 	f.StringArrayVar(&o.expect, "expect", nil, "image that the layout must hold, as NAME@sha256:...; with --key each image of it must be named")
 	f.StringVar(&o.toLayout, "to-layout", "", "directory to write an OCI layout into; it must not be there")
-	f.StringVar(&o.to, "to", "", "registry and path to push to, such as registry.example.org/verwaltung/bvc")
-	f.StringVar(&o.as, "as", "", "registry and path by which the cluster knows what is pushed to --to (default: the same)")
+	f.StringVar(&o.to, "to", "", "registry to push to, with a path where you want one, such as registry.example.org/verwaltung/bvc")
+	f.StringVar(&o.as, "as", "", "registry, with its path, by which the cluster knows what is pushed to --to (default: the same)")
 	f.StringVar(&o.keyFile, "key", "", "private key in PEM that signs the copies (PKCS #8, SEC 1, or as cosign writes it)")
 	f.BoolVar(&o.twins, "twins", false, "without --key: make the twins, and leave signing the copies to you")
 	f.BoolVar(&o.newTwins, "new-twins", false, "make new twins even where there are some")
 	f.BoolVar(&o.list, "list", false, "print what would be copied, and copy nothing")
 	f.StringVarP(&o.format, "output", "o", "text", "text (YAML for the site file) or json")
-	f.BoolVar(&o.plainHTTP, "plain-http", false, "the registry of --to has no TLS; for test registries")
+	f.BoolVar(&o.plainHTTP, "plain-http", false, "the registry of --to has no TLS; for test registries (images on this machine need no flag)")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM of the registry's authority")
 	return c
 }
@@ -129,6 +130,7 @@ type mirroring struct {
 	ca             []byte
 	key            *registry.Key
 	source, target *registry.Client
+	local          *registry.Client // for sources on this machine
 	line           *line
 }
 
@@ -265,8 +267,13 @@ func newMirroring(o mirrorOptions) (*mirroring, error) {
 	if m.target, err = registry.New(options); err != nil {
 		return nil, usageError("read the certificates of --ca-file: %w", err)
 	}
-	// --plain-http is about one registry; whatever else images come from keeps TLS.
-	options.PlainHTTP = false
+	// --plain-http is about one registry; whatever else images come from keeps
+	// TLS, but for the machine itself.
+	options.PlainHTTP, options.PlainLoopback = false, true
+	if m.local, err = registry.New(options); err != nil {
+		return nil, usageError("read the certificates of --ca-file: %w", err)
+	}
+	options.PlainLoopback = false
 	if m.source, err = registry.New(options); err != nil {
 		return nil, usageError("read the certificates of --ca-file: %w", err)
 	}
@@ -296,7 +303,7 @@ func onlyCertificates(data []byte) []byte {
 	}
 }
 
-// checkPlace wants a registry with a path, as people write it.
+// checkPlace wants a registry, with or without a path, as people write it.
 func checkPlace(flag, place string) error {
 	if place == "" {
 		return nil
@@ -308,7 +315,7 @@ func checkPlace(flag, place string) error {
 	repository, err := name.NewRepository(place+"/"+bvcRepository, name.StrictValidation)
 	// Without a dot or a port the library would look at a registry of its own choice.
 	if err != nil || repository.RegistryStr() != host {
-		return usageError("%s %q: write a registry with its path and without a tag, such as registry.example.org/verwaltung/bvc", flag, place)
+		return usageError("%s %q: write a registry, with a path where you want one, and without a tag, such as registry.example.org/verwaltung/bvc", flag, place)
 	}
 	return nil
 }
@@ -324,10 +331,32 @@ func hostOf(reference string) string {
 
 // from gives the client for a source.
 func (m *mirroring) from(reference string) *registry.Client {
-	if m.to == "" || hostOf(reference) == hostOf(m.to+"/"+bvcRepository) {
+	switch {
+	case m.isTarget(reference) && m.plainHTTP:
+		return m.target
+	case registry.Loopback(hostOf(reference)):
+		return m.local
+	case m.isTarget(reference):
 		return m.target
 	}
 	return m.source
+}
+
+// isTarget says that --plain-http is about the registry of the reference.
+func (m *mirroring) isTarget(reference string) bool {
+	return m.to == "" || hostOf(reference) == hostOf(m.to+"/"+bvcRepository)
+}
+
+// tlsAdvice names only flags that would help and are not given.
+func (m *mirroring) tlsAdvice(reference string) string {
+	next := "Give the certificate of its authority with --ca-file"
+	if m.caFile != "" {
+		next = "Check that " + m.caFile + " holds its authority, and that the registry speaks TLS at all"
+	}
+	if m.isTarget(reference) && !m.plainHTTP {
+		next += ", or give --plain-http for a test registry without TLS"
+	}
+	return next
 }
 
 // sources are the images that flags name.
@@ -395,7 +424,7 @@ func (m *mirroring) trouble(err error, reference string) error {
 	case registry.Unauthorised:
 		next = fmt.Sprintf("Log in with 'docker login %s' or 'podman login %s', as an account that may do this", host, host)
 	case registry.TLS:
-		next = "Give the certificate of its authority with --ca-file, or --plain-http for a test registry without TLS"
+		next = m.tlsAdvice(reference)
 	case registry.DNS, registry.Unreachable, registry.Timeout:
 		next = fmt.Sprintf("Check the name %s, the way there, and HTTPS_PROXY", host)
 	case registry.RateLimited:

@@ -365,6 +365,10 @@ func TestMirrorWrongUse(t *testing.T) {
 	dir := t.TempDir()
 	garbage, sealed := filepath.Join(dir, "garbage"), filepath.Join(dir, "sealed")
 	write(t, garbage, []byte("x"))
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	authority := filepath.Join(dir, "authority")
+	write(t, authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	write(t, sealed, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY", Bytes: []byte("{}")}))
 	t.Setenv(passwordVariable, "")
 	if err := os.Unsetenv(passwordVariable); err != nil {
@@ -381,8 +385,8 @@ func TestMirrorWrongUse(t *testing.T) {
 		{"--image " + bvcImage + " --expect bvc@sha256:1" + to, "--expect is about a layout"},
 		{"--image " + bvcImage + " -o yaml" + to, "it is text or json"},
 		{"--image " + bvcImage + " --to https://registry.example.org/a", "without a scheme"},
-		{"--image " + bvcImage + " --to verwaltung/bvc", "write a registry with its path"},
-		{"--image " + bvcImage + " --to registry.example.org/a:1", "write a registry with its path"},
+		{"--image " + bvcImage + " --to verwaltung/bvc", "write a registry, with a path where you want one"},
+		{"--image " + bvcImage + " --to registry.example.org/a:1", "write a registry, with a path where you want one"},
 		{"--image " + bvcImage + " --as UPPER" + to, "--as"},
 		{"--image :" + to, "is no reference of an image"},
 		{"--image " + bvcImage + " --key " + dir + "/gone" + to, "no such file"},
@@ -392,8 +396,7 @@ func TestMirrorWrongUse(t *testing.T) {
 		{"--sonobuoy-image " + sonobuoy + " --twins" + to, "no image of bvc to make twins of"},
 		{"--image " + host + "/source/nothing:1" + to, "Check the reference"},
 		{"--image " + bvcImage + " --to " + host + "/a", "speaks plain HTTP where TLS is expected\nGive the certificate"},
-		// --plain-http is about the registry of --to only.
-		{"--image " + elsewhere + to, "speaks plain HTTP where TLS is expected"},
+		{"--image " + elsewhere + " --ca-file " + authority + " --to " + host + "/a", "Check that " + authority + " holds its authority"},
 		{"--image 127.0.0.1:1/bvc:1 --to 127.0.0.1:1/a --plain-http", "Check the name 127.0.0.1:1, the way there, and HTTPS_PROXY"},
 		{"--image registry.invalid/bvc:1 --to 127.0.0.1:1/a", "Check the name registry.invalid"},
 		{"--from-layout " + dir + to, "is no OCI layout"},
@@ -402,6 +405,28 @@ func TestMirrorWrongUse(t *testing.T) {
 		got := bvc(t.Context(), append([]string{"mirror"}, strings.Fields(c.args)...)...)
 		if got.code != exitUsage || got.stdout != "" || !strings.Contains(lastMessage(t, got), c.want) {
 			t.Errorf("%s: exit code %d: %s%s", c.args, got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+// What lies on the machine itself needs no flag, and --to no path; advice is
+// given for flags that are not.
+func TestMirrorFromThisMachine(t *testing.T) {
+	host, other := registries(t, true, nil), registries(t, true, nil)
+	image, _ := sources(t, other)
+	if m := decodeMirrored(t, bvc(t.Context(), "mirror", "--image", image, "--to", host, "--plain-http", "-o", "json")); len(m.Copied) != 1 || !strings.HasPrefix(m.Copied[0].Reference, host+"/bvc@sha256:") {
+		t.Errorf("%+v", m)
+	}
+	for _, c := range []struct {
+		o                mirrorOptions
+		reference, never string
+	}{
+		{mirrorOptions{to: "a.example", caFile: "x"}, "a.example/bvc:1", "--ca-file"},
+		{mirrorOptions{to: "a.example", plainHTTP: true}, "a.example/bvc:1", "--plain-http"},
+		{mirrorOptions{to: "a.example"}, "b.example/bvc:1", "--plain-http"},
+	} {
+		if got := (&mirroring{mirrorOptions: c.o}).tlsAdvice(c.reference); strings.Contains(got, c.never) {
+			t.Errorf("%s: %s", c.reference, got)
 		}
 	}
 }
