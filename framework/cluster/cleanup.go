@@ -3,7 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"sort"
 	"sync"
 	"time"
@@ -32,11 +32,12 @@ type place struct {
 type owned struct {
 	mu     sync.Mutex
 	places map[place]bool
-	// fresh are namespaces, which go with all that is in them.
-	fresh []string
+	// fresh are namespaces, which go with all that is in them, and for how long
+	// each may still appear.
+	fresh map[string]time.Duration
 }
 
-func newOwned() *owned { return &owned{places: map[place]bool{}} }
+func newOwned() *owned { return &owned{places: map[place]bool{}, fresh: map[string]time.Duration{}} }
 
 func (o *owned) add(resource schema.GroupVersionResource, namespace string) {
 	o.mu.Lock()
@@ -47,13 +48,19 @@ func (o *owned) add(resource schema.GroupVersionResource, namespace string) {
 func (o *owned) addFresh(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.fresh = append(o.fresh, name)
+	o.fresh[name] = lateLimit
 }
 
-func (o *owned) namespaces() []string {
+func (o *owned) answeredFresh(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.fresh)
+	o.fresh[name] = 0
+}
+
+func (o *owned) namespaces() map[string]time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.fresh)
 }
 
 func (o *owned) list() []place {

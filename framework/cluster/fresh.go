@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -42,6 +43,9 @@ const (
 	// goneEvery is the time between two looks for a namespace that goes: its
 	// controllers need seconds.
 	goneEvery = time.Second
+	// lateLimit is how long a namespace may still appear whose creation was never
+	// answered.
+	lateLimit = 5 * time.Second
 )
 
 // FreshRights are what a probe needs to make a fresh namespace and its tenant.
@@ -71,8 +75,12 @@ func (e *Env) Fresh(ctx context.Context) (*Env, error) {
 		return nil, &check.Stopped{Phase: "find the ValidatingAdmissionPolicyBinding " + Fence + " (" + FreshManifest + ")", Err: err}
 	}
 	e.owned.addFresh(name)
-	if _, err := e.Runner.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: e.Labels(nil)}}, metav1.CreateOptions{}); err != nil {
+	_, err := e.Runner.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: e.Labels(nil)}}, metav1.CreateOptions{})
+	if answered(err) {
+		e.owned.answeredFresh(name)
+	}
+	if err != nil {
 		return stopped("make the namespace", err)
 	}
 	accounts := e.Runner.CoreV1().ServiceAccounts(name)
@@ -152,11 +160,20 @@ func (e *Env) fenced(ctx context.Context) error {
 
 // RemoveFresh removes the run's fresh namespace and waits until it is gone.
 func (e *Env) RemoveFresh(ctx context.Context) error {
-	return removeNamespace(ctx, e.Runner, FreshPrefix+e.RunID)
+	return removeNamespace(ctx, e.Runner, FreshPrefix+e.RunID, 0)
 }
 
-func removeNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
-	first := true
+// answered says that the API server decided on a request: what failed otherwise
+// may still take effect.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return err == nil || errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500
+}
+
+// removeNamespace takes a namespace that is not there for gone only when that
+// has been so for the given time.
+func removeNamespace(ctx context.Context, client kubernetes.Interface, name string, late time.Duration) error {
+	first, start := true, time.Now()
 	_, err := wait.For(ctx, CleanupLimit, "the fresh namespace to be gone",
 		func(ctx context.Context) (bool, error) {
 			if !first {
@@ -175,7 +192,7 @@ func removeNamespace(ctx context.Context, client kubernetes.Interface, name stri
 			}
 			err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 			if apierrors.IsNotFound(err) {
-				return true, nil
+				return time.Since(start) >= late, nil
 			}
 			// One that is already going is as good as deleted.
 			if err == nil || apierrors.IsConflict(err) {
@@ -188,15 +205,15 @@ func removeNamespace(ctx context.Context, client kubernetes.Interface, name stri
 }
 
 // removeFresh removes namespaces at the same time, and says how many are left.
-func removeFresh(ctx context.Context, client kubernetes.Interface, names []string) []v1alpha1.Leftover {
+func removeFresh(ctx context.Context, client kubernetes.Interface, names map[string]time.Duration) []v1alpha1.Leftover {
 	ctx, cancel := context.WithTimeout(ctx, CleanupLimit)
 	defer cancel()
 	var mu sync.Mutex
 	var l v1alpha1.Leftover
 	var all sync.WaitGroup
-	for _, name := range names {
+	for name, late := range names {
 		all.Go(func() {
-			if err := removeNamespace(ctx, client, name); err != nil {
+			if err := removeNamespace(ctx, client, name, late); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				l = v1alpha1.Leftover{Resource: "namespaces", Count: l.Count + 1, Reason: "not gone within " + CleanupLimit.String() + ": " + CreateTrouble(err).Error()}
@@ -220,10 +237,10 @@ func SweepFresh(ctx context.Context, client kubernetes.Interface) []v1alpha1.Lef
 	if err != nil {
 		return []v1alpha1.Leftover{{Resource: "namespaces", Reason: CreateTrouble(err).Error()}}
 	}
-	var names []string
+	names := map[string]time.Duration{}
 	for _, ns := range list.Items {
 		if strings.HasPrefix(ns.Name, FreshPrefix) {
-			names = append(names, ns.Name)
+			names[ns.Name] = 0
 		}
 	}
 	return removeFresh(ctx, client, names)
