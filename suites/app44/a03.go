@@ -170,6 +170,9 @@ func judgeExempt(o posture.Observation) check.Verdict {
 	case !o.Complete() || asked == 0:
 		v.Reason = incomplete()
 		return v
+	case o.Unread():
+		v.Reason = unread()
+		return v
 	case o.Escape.NotTried > 0:
 		v.Reason = v1alpha1.T(
 			fmt.Sprintf("Regeln nehmen Pods mit %d verschiedenen Labels aus; %d davon wurden nicht versucht. Die Ausnahmen verringern und den Lauf wiederholen.", o.Escape.Candidates, o.Escape.NotTried),

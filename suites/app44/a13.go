@@ -67,6 +67,12 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 		}
 	case !o.Complete():
 		v.Reason = incomplete()
+	case o.Unread():
+		v.Reason = unread()
+	case len(admittedFaults(o)) > 0 && slices.ContainsFunc(o.Rules, o.Unknown):
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Pods mit diesen Mängeln wurden angenommen: %s. Auf sie sieht ein validierender Webhook, von dem nicht zu lesen ist, ob er ablehnt oder nur meldet. Auf Pods des Mandanten sehen: %s.", strings.Join(admittedFaults(o), ", "), who.De),
+			fmt.Sprintf("Pods with these faults were admitted: %s. A validating webhook looks at them of which can not be read whether it denies or only reports. What looks at the tenant's pods: %s.", strings.Join(admittedFaults(o), ", "), who.En))
 	case len(refusers(o)) == 0:
 		v.Reason = v1alpha1.T(
 			"Kein Pod mit Mangel wurde von einer Regel abgelehnt, aber auch nicht jeder angenommen.",
@@ -96,6 +102,13 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 
 func incomplete() v1alpha1.Text {
 	return v1alpha1.T("Die Beobachtung ist unvollständig.", "The observation is incomplete.")
+}
+
+// unread: what an engine's policies say stayed unknown.
+func unread() v1alpha1.Text {
+	return v1alpha1.T(
+		"Eine Policy-Engine ist installiert, aber ihre Policies waren nicht zu lesen; ob sie ablehnen oder nur melden und wen sie ausnehmen, blieb offen. Dem Konto des Laufs das Lesen der Policies erlauben und den Lauf wiederholen; für Engines, deren Policies bvc nicht kennt, bleibt die Prüfung ohne Ergebnis.",
+		"A policy engine is installed, but its policies could not be read; whether they deny or only report, and whom they spare, stayed open. Permit the run's account to read the policies and repeat the run; for engines whose policies bvc does not know the check stays without a result.")
 }
 
 func mayNotCreatePods() v1alpha1.Text {

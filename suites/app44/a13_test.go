@@ -73,6 +73,7 @@ func withOpen(o *posture.Observation) {
 	o.Rules = append(o.Rules, posture.Rule{Kind: posture.ValidatingWebhook, Engine: "Kyverno", Fails: posture.FailsOpen, Effect: posture.EffectUnknown, Namespaces: 3, Count: 1})
 	o.RuleCount++
 	o.Servers[0].Open.Calls = 12
+	o.Engines[0].State = posture.StateRead
 }
 
 func all(o *posture.Observation, a admission.Attempt) {
@@ -104,6 +105,15 @@ func TestJudgeEnforced(t *testing.T) {
 		{"some admitted, and the engine only reports", func(o *posture.Observation) {
 			o.Faults[13].Attempt, o.Engines[0].State, o.Engines[0].Reporting = admittedPod, posture.StateRead, 2
 		}, v1alpha1.Fail, "2 Regeln für Pods"},
+		{"policies not readable", func(o *posture.Observation) { o.Engines[1].State = posture.StateNotReadable }, v1alpha1.Inconclusive, "nicht zu lesen"},
+		{"an engine whose policies are not known", func(o *posture.Observation) {
+			withOpen(o)
+			o.Rules[len(o.Rules)-1].Engine = "Gatekeeper"
+		}, v1alpha1.Inconclusive, "nicht zu lesen"},
+		{"some admitted, a webhook of nobody knows what", func(o *posture.Observation) {
+			withOpen(o)
+			o.Faults[13].Attempt, o.Rules[len(o.Rules)-1].Engine = admittedPod, posture.EngineOther
+		}, v1alpha1.Inconclusive, "ob er ablehnt oder nur meldet"},
 		{"one more rule only reports", func(o *posture.Observation) { o.Rules[0].Effect = posture.Reports }, v1alpha1.Pass, "meldet nur"},
 		{"one namespace exempted", func(o *posture.Observation) { o.Namespaces[2].Privileged = admittedPod }, v1alpha1.Fail, "in 1 von 3 Versuchen angenommen"},
 		{"refused every other time", func(o *posture.Observation) { o.Servers[0].Privileged = admittedPod }, v1alpha1.Fail, "in 1 von 3 Versuchen angenommen"},
@@ -157,6 +167,11 @@ func TestJudgeExempt(t *testing.T) {
 		}, v1alpha1.Fail, "policyexceptions.kyverno.io: create"},
 		{"a right not asked about", func(o *posture.Observation) { o.Lifts[5].Served = true }, v1alpha1.Inconclusive, "unvollständig"},
 		{"no pods, but a right", func(o *posture.Observation) { o.MayCreatePods, o.Lifts[0].Allowed = false, []string{"patch"} }, v1alpha1.Fail, "patch"},
+		{"policies not readable", func(o *posture.Observation) { o.Engines[0].State = posture.StateNotReadable }, v1alpha1.Inconclusive, "nicht zu lesen"},
+		{"an engine whose policies are not known", func(o *posture.Observation) {
+			withOpen(o)
+			o.Rules[len(o.Rules)-1].Engine = "Gatekeeper"
+		}, v1alpha1.Inconclusive, "nicht zu lesen"},
 		{"a label that spares nothing", spared, v1alpha1.Pass, "auch mit ihnen wurden alle 18 Pods mit Mangel abgelehnt"},
 		{"a label that spares", func(o *posture.Observation) {
 			spared(o)

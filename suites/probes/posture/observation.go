@@ -1,6 +1,8 @@
 package posture
 
 import (
+	"slices"
+
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
@@ -140,6 +142,25 @@ const (
 	StateAbsent      State = "absent"
 	StateNotReadable State = "notReadable"
 )
+
+// Unread reports whether an engine is there whose policies could not be read:
+// its resources are served, or its webhook looks at pods of the tenant.
+func (o Observation) Unread() bool {
+	return slices.ContainsFunc(o.Engines, func(e EnginePolicies) bool { return e.State == StateNotReadable }) ||
+		slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Engine != EngineOther && o.Unknown(r) })
+}
+
+// Unknown reports whether the rule is a validating webhook of which nobody
+// says whether it denies: no policies of its engine were read.
+func (o Observation) Unknown(r Rule) bool {
+	if r.Kind != ValidatingWebhook || r.Effect != EffectUnknown {
+		return false
+	}
+	return r.Engine != engineOfPolicies || !slices.ContainsFunc(o.Engines, func(e EnginePolicies) bool { return e.State == StateRead })
+}
+
+// engineOfPolicies is the one of which EngineResources are.
+const engineOfPolicies = "Kyverno"
 
 // Server is one API server.
 type Server struct {
