@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -213,11 +214,11 @@ func (e *Env) For(probe string) *Env {
 	return &own
 }
 
-// Labels are the labels of an object of this run, with more added.
+// Labels are the labels of an object of this run, with more added; none of
+// these replaces the run's own, by which it finds its objects again.
 func (e *Env) Labels(more map[string]string) map[string]string {
-	labels := map[string]string{LabelRun: e.RunID, LabelManagedBy: ManagedBy, LabelProbe: e.probe}
-	for k, v := range more {
-		labels[k] = v
-	}
+	labels := make(map[string]string, len(more)+3)
+	maps.Copy(labels, more)
+	labels[LabelRun], labels[LabelManagedBy], labels[LabelProbe] = e.RunID, ManagedBy, e.probe
 	return labels
 }

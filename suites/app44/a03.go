@@ -178,6 +178,11 @@ func judgeExempt(o posture.Observation) check.Verdict {
 			fmt.Sprintf("Regeln nehmen Pods mit %d verschiedenen Labels aus; %d davon wurden nicht versucht. Die Ausnahmen verringern und den Lauf wiederholen.", o.Escape.Candidates, o.Escape.NotTried),
 			fmt.Sprintf("Rules spare pods with %d different labels; %d of them were not tried. Reduce the exemptions and repeat the run.", o.Escape.Candidates, o.Escape.NotTried))
 		return v
+	case o.Escape.Unsolved > 0:
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("%d Bedingungen von Regeln sehen auf Labels oder Annotationen von Pods, ohne dass zu lesen war, welche ein Pod setzen müsste; ob sie Pods ausnehmen, blieb offen.", o.Escape.Unsolved),
+			fmt.Sprintf("%d conditions of rules look at labels or annotations of pods, and it could not be read which a pod would have to set; whether they spare pods stayed open.", o.Escape.Unsolved))
+		return v
 	case free > 0 && o.Escape.Golden.Class != admission.Admitted:
 		t := o.Escape.Golden.Trouble()
 		v.Reason = v1alpha1.T(
@@ -195,7 +200,7 @@ func judgeExempt(o posture.Observation) check.Verdict {
 			kept++
 		}
 	}
-	if free > 0 && o.Escape.Expected != kept {
+	if o.Escape.Rounds < free || o.Escape.Expected != kept*o.Escape.Rounds {
 		v.Reason = incomplete()
 		return v
 	}
@@ -229,8 +234,8 @@ func judgeExempt(o posture.Observation) check.Verdict {
 		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; ohne sie wurde kein Pod mit Mangel abgelehnt, der sich mit ihnen einer Regel entziehen könnte.", o.Escape.Candidates)
 		v.Reason.En += fmt.Sprintf("Rules name %d labels; without them no pod with a fault was refused that could leave the scope of a rule with them.", o.Escape.Candidates)
 	default:
-		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, o.Escape.Expected)
-		v.Reason.En += fmt.Sprintf("Rules name %d labels; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, o.Escape.Expected)
+		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, kept)
+		v.Reason.En += fmt.Sprintf("Rules name %d labels; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, kept)
 	}
 	return v
 }
@@ -280,6 +285,7 @@ func escapeFinding(e posture.Escape) *v1alpha1.Finding {
 		return nil
 	}
 	slices.Sort(faults)
+	faults = slices.Compact(faults) // one may be spared by several labels
 	all := strings.Join(faults, ", ")
 	return &v1alpha1.Finding{
 		Required: v1alpha1.T(

@@ -153,7 +153,7 @@ func TestJudgeEnforced(t *testing.T) {
 
 func TestJudgeExempt(t *testing.T) {
 	spared := func(o *posture.Observation) {
-		o.Escape = posture.Escape{Candidates: 1, Golden: admittedPod}
+		o.Escape = posture.Escape{Candidates: 1, Rounds: 1, Golden: admittedPod}
 		for _, f := range o.Faults {
 			o.Escape.Expected++
 			o.Escape.Tries = append(o.Escape.Tries, posture.EscapeTry{Fault: f.Fault, With: refusedPod, WithoutAgain: lostPod, WithAgain: lostPod})
@@ -186,6 +186,8 @@ func TestJudgeExempt(t *testing.T) {
 			o.Escape.Tries[2].With, o.Escape.Tries[2].WithoutAgain, o.Escape.Tries[2].WithAgain = admittedPod, refusedPod, refusedPod
 		}, v1alpha1.Inconclusive, "bestätigten nicht"},
 		{"a try lost", func(o *posture.Observation) { spared(o); o.Escape.Tries[2].With = lostPod }, v1alpha1.Inconclusive, "blieb ohne Aussage"},
+		{"a condition unsolved", func(o *posture.Observation) { o.Escape.Unsolved = 1 }, v1alpha1.Inconclusive, "1 Bedingungen"},
+		{"a round missing", func(o *posture.Observation) { spared(o); o.Escape.Candidates = 2 }, v1alpha1.Inconclusive, "unvollständig"},
 		{"tries missing", func(o *posture.Observation) { spared(o); o.Escape.Tries = o.Escape.Tries[1:] }, v1alpha1.Inconclusive, "unvollständig"},
 		{"too few expected", func(o *posture.Observation) {
 			spared(o)

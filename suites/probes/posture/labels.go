@@ -1,30 +1,44 @@
 package posture
 
 import (
+	"cmp"
 	"regexp"
-	"sort"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
 
-// candidates are labels, by key, with which a pod may leave the scope of a
-// rule. Each is tried for real, so that one too many costs a request and never
+// candidates are labels, values by key, with which a pod may leave the scope of
+// a rule. Each is tried for real, so that one too many costs requests and never
 // makes a verdict. Exemptions by a pod's name are not tried: they are in CEL
 // and in the engines' own configuration, and no engine has names by default
 // that a tenant could use in a namespace of its own.
-type candidates map[string]string
+type candidates struct {
+	values map[string]map[string]bool
+	// unsolved counts expressions that look at labels or annotations and from
+	// which nothing could be read that a pod might set.
+	unsolved int
+}
 
-func (c *candidates) add(key, value string) {
-	if *c == nil {
-		*c = candidates{}
-	}
+// label is one of them.
+type label struct{ key, value string }
+
+func (c *candidates) add(key, value string) bool {
 	if len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
-		return
+		return false
 	}
-	if _, there := (*c)[key]; !there {
-		(*c)[key] = value
+	if c.values == nil {
+		c.values = map[string]map[string]bool{}
 	}
+	if c.values[key] == nil {
+		c.values[key] = map[string]bool{}
+	}
+	c.values[key][value] = true
+	return true
 }
 
 // anyValue is for rules that spare whoever has the label at all.
@@ -36,10 +50,12 @@ func (c *candidates) escape(selector *metav1.LabelSelector) {
 		return
 	}
 	for _, e := range selector.MatchExpressions {
-		switch {
-		case e.Operator == metav1.LabelSelectorOpNotIn && len(e.Values) > 0:
-			c.add(e.Key, e.Values[0])
-		case e.Operator == metav1.LabelSelectorOpDoesNotExist:
+		switch e.Operator {
+		case metav1.LabelSelectorOpNotIn:
+			for _, value := range e.Values {
+				c.add(e.Key, value)
+			}
+		case metav1.LabelSelectorOpDoesNotExist:
 			c.add(e.Key, anyValue)
 		}
 	}
@@ -54,44 +70,72 @@ func (c *candidates) spared(selector *metav1.LabelSelector) {
 		c.add(key, value)
 	}
 	for _, e := range selector.MatchExpressions {
-		switch {
-		case e.Operator == metav1.LabelSelectorOpIn && len(e.Values) > 0:
-			c.add(e.Key, e.Values[0])
-		case e.Operator == metav1.LabelSelectorOpExists:
+		switch e.Operator {
+		case metav1.LabelSelectorOpIn:
+			for _, value := range e.Values {
+				c.add(e.Key, value)
+			}
+		case metav1.LabelSelectorOpExists:
 			c.add(e.Key, anyValue)
 		}
 	}
 }
 
 // How labels are named in CEL: labels["key"], labels[?"key"], "key" in
-// object.metadata.labels, labels.key, labels.?key; and what they are compared with.
+// object.metadata.labels, labels.key, labels.?key. Those of the namespace are
+// none that a pod could set.
 var (
-	celIndex = regexp.MustCompile(`labels(?:\.orValue\(\{\}\))?\[\??["']([^"']+)["']\]`)
-	celIn    = regexp.MustCompile(`["']([^"']+)["']\s+in\s+[\w.?]*labels`)
-	celField = regexp.MustCompile(`labels\.\??([A-Za-z_]\w*)(?:[^\w(]|$)`)
-	celValue = regexp.MustCompile(`(?:[=!]=|orValue\()\s*["']([^"']+)["']`)
+	celNamespace = regexp.MustCompile(`namespaceObject\s*\.\s*\??metadata\s*\.\s*\??(?:labels|annotations)`)
+	celIndex     = regexp.MustCompile(`labels(?:\.orValue\(\{\}\))?\[\??["']([^"']+)["']\]`)
+	celIn        = regexp.MustCompile(`["']([^"']+)["']\s+in\s+[\w.?]*labels`)
+	celField     = regexp.MustCompile(`labels\.\??([A-Za-z_]\w*)(?:[^\w(]|$)`)
+	celString    = regexp.MustCompile(`"([^"]*)"|'([^']*)'`)
+	celLabels    = regexp.MustCompile(`\blabels\b`)
+	celNotes     = regexp.MustCompile(`\bannotations\b`)
 )
 
-// named adds the labels that a CEL expression names, with the first value that
-// it compares anything with. What the expression means is not solved.
+// named adds the labels that a CEL expression names, with each string in it
+// that is no name of one, and with anyValue. What the expression means is not
+// solved; annotations are not tried.
 func (c *candidates) named(expression string) {
-	value := anyValue
-	if m := celValue.FindStringSubmatch(expression); m != nil {
-		value = m[1]
-	}
+	expression = celNamespace.ReplaceAllString(expression, "namespace")
+	rest, keys := expression, []string{}
 	for _, form := range []*regexp.Regexp{celIndex, celIn, celField} {
-		for _, m := range form.FindAllStringSubmatch(expression, -1) {
-			c.add(m[1], value)
+		for _, m := range form.FindAllStringSubmatchIndex(expression, -1) {
+			keys = append(keys, expression[m[2]:m[3]])
+			// The same length, so that the places stay.
+			rest = rest[:m[2]] + strings.Repeat(" ", m[3]-m[2]) + rest[m[3]:]
 		}
+	}
+	values := []string{anyValue}
+	for _, m := range celString.FindAllStringSubmatch(rest, -1) {
+		if value := m[1] + m[2]; strings.TrimSpace(value) != "" {
+			values = append(values, value)
+		}
+	}
+	found := false
+	for _, key := range keys {
+		for _, value := range values {
+			found = c.add(key, value) || found
+		}
+	}
+	if celLabels.MatchString(expression) && !found || celNotes.MatchString(expression) {
+		c.unsolved++
 	}
 }
 
-// sorted gives the keys in an order that does not change.
-func (c candidates) sorted() []string {
-	keys := make([]string, 0, len(c))
-	for k := range c {
-		keys = append(keys, k)
+// sorted gives the labels in an order that does not change, those last that
+// every object of the run has with values of its own: they can not be tried.
+func (c candidates) sorted() (free, own []label) {
+	for key, values := range c.values {
+		for value := range values {
+			if key == cluster.LabelManagedBy || strings.HasPrefix(key, "conformance.opencode.de/") {
+				own = append(own, label{key, value})
+			} else {
+				free = append(free, label{key, value})
+			}
+		}
 	}
-	sort.Strings(keys)
-	return keys
+	slices.SortFunc(free, func(a, b label) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.value, b.value)) })
+	return free, own
 }

@@ -203,16 +203,23 @@ type FaultTry struct {
 // Escape is what became of pods that carry labels by which rules choose whom
 // to spare.
 type Escape struct {
-	// Candidates are labels by which a pod may leave the scope of a rule;
-	// Protected of them are refused on a pod without fault, NotTried are more
-	// than are tried.
+	// Candidates are labels, each with one value, by which a pod may leave the
+	// scope of a rule; Protected of them are refused on a pod without fault,
+	// NotTried are more than are tried, or the run's own.
 	Candidates int `json:"candidates"`
 	Protected  int `json:"protected"`
 	NotTried   int `json:"notTried"`
-	// Golden is the pod without fault with all labels that are not protected.
+	// Unsolved are conditions that look at labels or annotations of which
+	// nothing could be read that a pod might set.
+	Unsolved int `json:"unsolved"`
+	// Rounds are the sets of labels that were tried on faults: each that is not
+	// protected alone, and one value of each key together.
+	Rounds int `json:"rounds"`
+	// Golden is the pod without fault with such labels: the first that was not
+	// admitted, or the last.
 	Golden admission.Attempt `json:"golden"`
-	// Expected is how many faults were to be tried with the labels: those that
-	// were refused without.
+	// Expected is how many tries there were to be: in each round the faults that
+	// were refused without labels.
 	Expected int         `json:"expected"`
 	Tries    []EscapeTry `json:"tries"`
 }

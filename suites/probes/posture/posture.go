@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ import (
 )
 
 // maxCandidates bounds the labels that are tried.
-const maxCandidates = 6
+const maxCandidates = 12
 
 const registrationGroup = "admissionregistration.k8s.io"
 
@@ -222,44 +221,63 @@ func (o *Observation) try(ctx context.Context, env *cluster.Env, rules seen) err
 	return nil
 }
 
-// escape tries to leave the scope of rules by labels: first each label alone on
-// a pod without fault, because some may be protected, then all that are left on
-// each fault that was refused without.
+// escape tries to leave the scope of rules by labels: each alone, and one value
+// of each key together, because an exemption may want several. First on a pod
+// without fault, because some may be protected, then on each fault that was
+// refused without.
 func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates) {
 	first := env.Namespaces[0]
 	e := &o.Escape
-	e.Candidates = len(c)
-	chosen := map[string]string{}
-	for i, key := range c.sorted() {
-		if i == maxCandidates {
-			e.NotTried = len(c) - maxCandidates
-			break
+	free, own := c.sorted()
+	e.Candidates, e.NotTried, e.Unsolved = len(free)+len(own), len(own), c.unsolved
+	if more := len(free) - maxCandidates; more > 0 {
+		e.NotTried += more
+		free = free[:maxCandidates]
+	}
+	golden := func(labels map[string]string) bool {
+		a := admission.Specimen{Namespace: first, Labels: labels}.Send(ctx, env)
+		if a.Class == admission.Policy {
+			return false
 		}
-		alone := map[string]string{key: c[key]}
-		if specimen := (admission.Specimen{Namespace: first, Labels: alone}); specimen.Send(ctx, env).Class == admission.Policy {
+		// One that was not admitted is kept: it decides.
+		if e.Rounds == 0 || e.Golden.Class == admission.Admitted {
+			e.Golden = a
+		}
+		e.Rounds++
+		return true
+	}
+	var sets []map[string]string
+	together := map[string]string{}
+	for _, l := range free {
+		alone := map[string]string{l.key: l.value}
+		if !golden(alone) {
 			e.Protected++
 			continue
 		}
-		maps.Copy(chosen, alone)
-	}
-	if len(chosen) == 0 {
-		return
-	}
-	e.Golden = admission.Specimen{Namespace: first, Labels: chosen}.Send(ctx, env)
-	for _, f := range o.Faults {
-		if !f.Kept() {
-			continue
+		sets = append(sets, alone)
+		if _, there := together[l.key]; !there {
+			together[l.key] = l.value
 		}
-		e.Expected++
-		with := admission.Specimen{Namespace: first, Fault: f.Fault, Labels: chosen}
-		t := EscapeTry{Fault: f.Fault, With: with.Send(ctx, env), WithoutAgain: notTried(), WithAgain: notTried()}
-		if t.With.Class == admission.Admitted {
-			// In this order: a rule that holds every other time would otherwise
-			// look like one that spares the label.
-			t.WithAgain = with.Send(ctx, env)
-			t.WithoutAgain = admission.Specimen{Namespace: first, Fault: f.Fault}.Send(ctx, env)
+	}
+	if len(together) > 1 && golden(together) {
+		sets = append(sets, together)
+	}
+	for _, labels := range sets {
+		for _, f := range o.Faults {
+			if !f.Kept() {
+				continue
+			}
+			e.Expected++
+			with := admission.Specimen{Namespace: first, Fault: f.Fault, Labels: labels}
+			t := EscapeTry{Fault: f.Fault, With: with.Send(ctx, env), WithoutAgain: notTried(), WithAgain: notTried()}
+			if t.With.Class == admission.Admitted {
+				// In this order: a rule that holds every other time would otherwise
+				// look like one that spares the label.
+				t.WithAgain = with.Send(ctx, env)
+				t.WithoutAgain = admission.Specimen{Namespace: first, Fault: f.Fault}.Send(ctx, env)
+			}
+			e.Tries = append(e.Tries, t)
 		}
-		e.Tries = append(e.Tries, t)
 	}
 }
 
