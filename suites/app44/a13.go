@@ -85,9 +85,13 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 		v.Outcome = v1alpha1.Pass
 		by := strings.Join(refusers(o), ", ")
 		kept, tried := keptFaults(o)
+		alike := v1alpha1.T("abgelehnt", "refused")
+		if len(o.Namespaces) > 0 && o.Namespaces[0].Privileged.Class == admission.Admitted {
+			alike = v1alpha1.T("angenommen", "admitted")
+		}
 		v.Reason = v1alpha1.T(
-			fmt.Sprintf("Keine Abweichung festgestellt: %d von %d Mängeln wurden abgelehnt (%s), der privilegierte Pod in jedem Namespace des Mandanten und über jeden erreichten API-Server gleich. Auf Pods des Mandanten sehen: %s.", kept, tried, by, who.De),
-			fmt.Sprintf("No deviation found: %d of %d faults were refused (%s), the privileged pod alike in each namespace of the tenant and through each API server that was reached. What looks at the tenant's pods: %s.", kept, tried, by, who.En))
+			fmt.Sprintf("Keine Abweichung festgestellt: %d von %d Mängeln wurden abgelehnt (%s), der privilegierte Pod in jedem Namespace des Mandanten und über jeden erreichten API-Server gleichermaßen %s. Auf Pods des Mandanten sehen: %s.", kept, tried, by, alike.De, who.De),
+			fmt.Sprintf("No deviation found: %d of %d faults were refused (%s), the privileged pod %s alike in each namespace of the tenant and through each API server that was reached. What looks at the tenant's pods: %s.", kept, tried, by, alike.En, who.En))
 		if in := strings.Join(admittedFaults(o), ", "); in != "" {
 			v.Reason.De += " Angenommen wurden Pods mit diesen Mängeln, über die eigene Prüfungen urteilen: " + in + "."
 			v.Reason.En += " Pods with these faults were admitted, on which checks of their own judge: " + in + "."
@@ -178,15 +182,13 @@ func firstPostureTrouble(o posture.Observation) *admission.Attempt {
 	return nil
 }
 
-// refusers names by whom pods with faults were kept out, sorted.
+// refusers names by whom pods with faults were refused, sorted. A mutation or
+// a quota is none: defaults (LimitRange, AlwaysPullImages) are no rules.
 func refusers(o posture.Observation) []string {
 	found := map[string]bool{}
 	for _, a := range postureTries(o) {
-		switch a.Class {
-		case admission.Policy:
+		if a.Class == admission.Policy {
 			found[refuserName(a.By)] = true
-		case admission.Neutralised:
-			found["Mutation"] = true
 		}
 	}
 	out := make([]string, 0, len(found))
@@ -357,18 +359,32 @@ func failedOpen(o posture.Observation) []v1alpha1.Finding {
 	}}
 }
 
-// nothingEnforces: every fault was admitted.
+// byDefault: a default or a quota, without any rule, keeps such a pod out.
+func byDefault(f posture.FaultTry) bool {
+	return (f.Fault == admission.FaultResources || f.Fault == admission.FaultPullPolicy) &&
+		(f.Class == admission.Neutralised || f.Class == admission.Quota)
+}
+
+// nothingEnforces: every fault was admitted, but for what a default takes away.
 func nothingEnforces(o posture.Observation) []v1alpha1.Finding {
-	tries := postureTries(o)
-	if len(o.Faults) == 0 || slices.ContainsFunc(tries, func(a admission.Attempt) bool { return a.Class != admission.Admitted }) {
+	in := len(admittedFaults(o))
+	if in == 0 || slices.ContainsFunc(o.Faults, func(f posture.FaultTry) bool { return f.Class != admission.Admitted && !byDefault(f) }) ||
+		slices.ContainsFunc(o.Namespaces, func(n posture.Namespace) bool { return n.Privileged.Class != admission.Admitted }) ||
+		slices.ContainsFunc(reached(o), func(s posture.Server) bool { return s.Privileged.Class != admission.Admitted }) {
 		return nil
 	}
 	who := whoLooks(o)
+	var more v1alpha1.Text
+	if n := len(o.Faults) - in; n > 0 {
+		more = v1alpha1.T(
+			fmt.Sprintf(" %d weitere nahm allein ein Vorgabewert oder eine Quota weg, keine Regel.", n),
+			fmt.Sprintf(" %d more only a default or a quota took away, no rule.", n))
+	}
 	return []v1alpha1.Finding{{
 		Required: v1alpha1.T(requiredDe, requiredEn),
 		Observed: v1alpha1.T(
-			fmt.Sprintf("Jeder Pod mit Mangel wurde angenommen (%d Mängel, auch der privilegierte Pod). Auf Pods des Mandanten sehen: %s.", len(o.Faults), who.De),
-			fmt.Sprintf("Every pod with a fault was admitted (%d faults, the privileged pod among them). What looks at the tenant's pods: %s.", len(o.Faults), who.En)),
+			fmt.Sprintf("Jeder Pod mit Mangel wurde angenommen (%d Mängel, auch der privilegierte Pod).%s Auf Pods des Mandanten sehen: %s.", in, more.De, who.De),
+			fmt.Sprintf("Every pod with a fault was admitted (%d faults, the privileged pod among them).%s What looks at the tenant's pods: %s.", in, more.En, who.En)),
 		Object: v1alpha1.T("Namespaces des Mandanten", "the tenant's namespaces"),
 		Remedy: v1alpha1.T(
 			"Pod Security als Vorgabe in der AdmissionConfiguration der API-Server durchsetzen und die übrigen Regeln der IG BvC mit ValidatingAdmissionPolicies (validationActions: [Deny]) oder einer Policy-Engine im Modus Enforce.",

@@ -96,6 +96,14 @@ func TestJudgeEnforced(t *testing.T) {
 		{"no right", func(o *posture.Observation) { o.MayCreatePods = false; all(o, admittedPod) }, v1alpha1.Inconclusive, "keine Pods anlegen"},
 		{"all admitted", func(o *posture.Observation) { all(o, admittedPod) }, v1alpha1.Fail, "Jeder Pod mit Mangel wurde angenommen (18 Mängel"},
 		{"all admitted, golden refused", func(o *posture.Observation) { all(o, admittedPod); o.After = refusedPod }, v1alpha1.Fail, "Jeder Pod mit Mangel"},
+		{"all admitted but for a default", func(o *posture.Observation) {
+			all(o, admittedPod)
+			for i, f := range o.Faults {
+				if f.Fault == admission.FaultResources {
+					o.Faults[i].Class = admission.Neutralised
+				}
+			}
+		}, v1alpha1.Fail, "1 weitere nahm allein ein Vorgabewert"},
 		{"all admitted and one lost", func(o *posture.Observation) { all(o, admittedPod); o.Faults[3].Attempt = lostPod }, v1alpha1.Inconclusive, "Admission-Webhook war nicht erreichbar"},
 		{"all lost", func(o *posture.Observation) { all(o, lostPod); o.After = lostPod }, v1alpha1.Inconclusive, "kein Pod hinein, auch kein fehlerhafter"},
 		{"some admitted", func(o *posture.Observation) { o.Faults[13].Attempt = admittedPod }, v1alpha1.Pass, "17 von 18"},
