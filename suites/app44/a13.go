@@ -77,6 +77,10 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 		v.Reason = v1alpha1.T(
 			"Kein Pod mit Mangel wurde von einer Regel abgelehnt, aber auch nicht jeder angenommen.",
 			"No pod with a fault was refused by a rule, but not every one was admitted either.")
+	case !everyServer(o):
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Von %d API-Servern wurden %d einzeln erreicht; ihre Admission kann verschieden eingestellt sein. Den Lauf im Cluster wiederholen (bvc run ohne --via direct) oder ihm den Weg zu jedem API-Server öffnen.", o.ServersListed, len(reached(o))),
+			fmt.Sprintf("Of %d API servers %d were reached one by one; their admission may be set differently. Repeat the run inside the cluster (bvc run without --via direct), or open its way to each API server.", o.ServersListed, len(reached(o))))
 	case !openCountersRead(o):
 		v.Reason = v1alpha1.T(
 			fmt.Sprintf("Auf Pods des Mandanten sehen Webhooks mit failurePolicy Ignore, die bei einer Störung jeden Pod durchlassen; ob sie das taten, sagen die Zähler der API-Server, und die waren nicht vollständig zu lesen (%s). failurePolicy auf „Fail“ setzen oder /metrics jedes API-Servers zugänglich machen.", who.De),
@@ -153,6 +157,12 @@ func postureGoldens(o posture.Observation) []admission.Attempt {
 		all = append(all, n.Golden)
 	}
 	return append(all, o.After)
+}
+
+// everyServer reports whether pods were tried through each API server. One alone
+// is the one that everything went through.
+func everyServer(o posture.Observation) bool {
+	return o.ServersListed <= 1 || len(reached(o)) == o.ServersListed
 }
 
 // reached are the API servers through which pods were tried.
@@ -483,6 +493,12 @@ func enforcedControls(o posture.Observation) []v1alpha1.Control {
 		Detail: v1alpha1.T(
 			fmt.Sprintf("%d von %d angenommen", good, len(goldens)),
 			fmt.Sprintf("%d of %d admitted", good, len(goldens))),
+	}, {
+		Name: v1alpha1.T("Pods wurden über jeden API-Server versucht, wo es mehr als einen gibt", "Pods were tried through each API server where there is more than one"),
+		Held: everyServer(o),
+		Detail: v1alpha1.T(
+			fmt.Sprintf("%d von %d API-Servern erreicht", len(reached(o)), o.ServersListed),
+			fmt.Sprintf("%d of %d API servers reached", len(reached(o)), o.ServersListed)),
 	}, {
 		Name:   v1alpha1.T("Mindestens ein Pod mit Mangel wird von einer Regel abgelehnt", "At least one pod with a fault is refused by a rule"),
 		Held:   len(refusers(o)) > 0,
