@@ -717,7 +717,11 @@ func TestPlainLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := (guard{loopback: true}).RoundTrip(request); !errors.Is(err, errPlain) {
+	answer, err := (guard{loopback: true}).RoundTrip(request)
+	if err == nil {
+		answer.Body.Close()
+	}
+	if !errors.Is(err, errPlain) {
 		t.Errorf("%v, %v", answer, err)
 	}
 	host := start(t, true)
