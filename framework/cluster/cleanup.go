@@ -112,21 +112,32 @@ func remove(ctx context.Context, client dynamic.Interface, places []place, selec
 	defer cancel()
 	var mu sync.Mutex
 	left := map[string]v1alpha1.Leftover{}
-	var all sync.WaitGroup
-	for _, p := range places {
-		all.Go(func() {
-			count, err := removeFrom(ctx, client.Resource(p.resource).Namespace(p.namespace), selector)
-			if err == nil {
-				return
+	for t := range tiers {
+		// What can not be removed must not take the time of what runs.
+		limited, done := ctx, context.CancelFunc(func() {})
+		if t < tiers-1 {
+			limited, done = context.WithTimeout(ctx, CleanupLimit/tiers)
+		}
+		var all sync.WaitGroup
+		for _, p := range places {
+			if tier(p.resource) != t {
+				continue
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			l := left[p.resource.Resource]
-			l.Resource, l.Count, l.Reason = p.resource.Resource, l.Count+count, err.Error()
-			left[p.resource.Resource] = l
-		})
+			all.Go(func() {
+				count, err := removeFrom(limited, client.Resource(p.resource).Namespace(p.namespace), selector)
+				if err == nil {
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				l := left[p.resource.Resource]
+				l.Resource, l.Count, l.Reason = p.resource.Resource, l.Count+count, err.Error()
+				left[p.resource.Resource] = l
+			})
+		}
+		all.Wait()
+		done()
 	}
-	all.Wait()
 	var out []v1alpha1.Leftover
 	for _, l := range left {
 		out = append(out, l)
@@ -135,11 +146,20 @@ func remove(ctx context.Context, client dynamic.Interface, places []place, selec
 	return out
 }
 
-// lastOfAll deletes without grace, and what the object made before it: once it
-// is gone, nothing makes anything any more.
-func lastOfAll() metav1.DeleteOptions {
-	foreground := metav1.DeletePropagationForeground
-	return metav1.DeleteOptions{GracePeriodSeconds: new(int64), PropagationPolicy: &foreground}
+// tiers of removal: what makes others is gone before they are, so that nothing
+// is made again behind the last look.
+const tiers = 4
+
+func tier(r schema.GroupVersionResource) int {
+	switch r {
+	case CronJobs:
+		return 0
+	case Jobs, Deployments:
+		return 1
+	case ReplicaSets, StatefulSets, DaemonSets:
+		return 2
+	}
+	return tiers - 1
 }
 
 // removeFrom deletes what the selector matches and waits until the list is
@@ -154,7 +174,7 @@ func removeFrom(ctx context.Context, client dynamic.ResourceInterface, selector 
 			if err != nil || len(found.Items) == 0 {
 				return found, err
 			}
-			return found, client.DeleteCollection(ctx, lastOfAll(), selected)
+			return found, client.DeleteCollection(ctx, atOnce(), selected)
 		},
 		func(l *unstructured.UnstructuredList) (bool, string) {
 			return len(l.Items) == 0, fmt.Sprintf("%d still there", len(l.Items))
