@@ -59,7 +59,8 @@ type Config struct {
 	// Namespaces of the tenant, at least one; the first holds the tenant's
 	// ServiceAccount.
 	Namespaces []string
-	// QPS and Burst bound the requests of each identity per second.
+	// QPS and Burst bound the requests per second of each client. The tenant
+	// has two, a typed one and one for objects of any kind.
 	QPS   float32
 	Burst int
 	// Version of the program, for the user agent that audit logs show.

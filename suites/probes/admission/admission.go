@@ -44,7 +44,7 @@ const requestLimit = 35 * time.Second
 var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Name:          "admission",
 	SchemaVersion: 2,
-	Timeout:       4 * time.Minute,
+	Timeout:       8 * time.Minute,
 	Weight:        1,
 	Needs: []check.Right{
 		{As: check.Tenant, Verb: "create", Resource: "pods", Scope: check.TenantNamespaces},

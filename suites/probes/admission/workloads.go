@@ -47,7 +47,7 @@ const (
 // its pod or to the reason why there is none: rules may know pods and forget
 // controllers, and policies may exempt the accounts of controllers.
 var Workloads = check.NewProbe[*cluster.Env, Surfaces](check.ProbeMeta{
-	Name: "workloads", SchemaVersion: 1, Timeout: 6 * time.Minute, Weight: 1, Needs: followRights(),
+	Name: "workloads", SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 1, Needs: followRights(),
 }, observeWorkloads)
 
 // followRights are needed to see what controllers do; which of them the tenant
