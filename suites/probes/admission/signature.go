@@ -354,7 +354,8 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 			remove(ctx, env, pod)
 		}
 	}()
-	return out, eachSignature(env, all, try)
+	err = eachSignature(env, all, try) // not in the return: it fills what is returned
+	return out, err
 }
 
 // signatureEphemeral adds containers to a running signed pod.
@@ -370,7 +371,7 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 	}
 	defer remove(ctx, env, pod)
 	count := 0
-	return out, eachSignature(env, all, func(m *mutant, image string) error {
+	err = eachSignature(env, all, func(m *mutant, image string) error {
 		t := newTry(m, "", s.start)
 		scratch := pods.Golden(s.options)
 		scratch.Spec.Containers[0].Image = image
@@ -386,6 +387,7 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 		out.Tries = append(out.Tries, t)
 		return ctx.Err()
 	})
+	return out, err
 }
 
 // eachSignature tries the signed image by another name, each of the others as

@@ -49,7 +49,7 @@ func (s Specimen) Send(ctx context.Context, env *cluster.Env) Attempt {
 	defer cancel()
 	stored, err := env.CreatePod(limited, pod)
 	if err != nil {
-		return Classify(err)
+		return classifyFor(fault, err)
 	}
 	// What stays because this fails is removed by the run's cleanup, which
 	// reports what it can not remove.

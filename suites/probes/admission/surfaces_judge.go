@@ -24,10 +24,11 @@ type way struct {
 }
 
 func (r Rule) judgeWorkloads(o Surfaces) check.Verdict {
+	names := surfacesText(WorkloadSurfaces(r.Fault))
 	return r.judgeSurfaces(o, way{
 		surfaces: WorkloadSurfaces(r.Fault),
-		required: v1alpha1.T("Kein Controller, den ein Mandant anlegt (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob), bringt einen Pod "+r.With.De+" in den Cluster.",
-			"No controller that a tenant creates (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob) brings a pod "+r.With.En+" into the cluster."),
+		required: v1alpha1.T("Kein Controller, den ein Mandant anlegt ("+names.De+"), bringt einen Pod "+r.With.De+" in den Cluster.",
+			"No controller that a tenant creates ("+names.En+") brings a pod "+r.With.En+" into the cluster."),
 		came:   cameIn(),
 		none:   cameNotIn(),
 		object: v1alpha1.T("Controller des Laufs im ersten Namensraum des Mandanten", "controllers of the run in the first tenant namespace"),
@@ -176,16 +177,11 @@ func (r Rule) sandwiched(s Surface) bool {
 }
 
 func (r Rule) surfaceControls(o Surfaces, surfaces []string) []v1alpha1.Control {
-	var names v1alpha1.Text
+	names := surfacesText(surfaces)
 	allowed, tried, enough := 0, 0, true
 	good, goldens := 0, 0
 	sandwiched := true
-	for i, name := range surfaces {
-		if i > 0 {
-			names.De += ", "
-			names.En += ", "
-		}
-		names.De, names.En = names.De+surfaceText(name).De, names.En+surfaceText(name).En
+	for _, name := range surfaces {
 		s, there := o.of(name)
 		if !there {
 			enough, sandwiched = false, false
@@ -298,13 +294,10 @@ func (r Rule) keptOut(tries []Try, w way) v1alpha1.Text {
 			whoDe, whoEn = append(whoDe, refuserText(who).De), append(whoEn, refuserText(who).En)
 		}
 	}
-	var waysDe, waysEn []string
-	for _, s := range w.surfaces {
-		waysDe, waysEn = append(waysDe, surfaceText(s).De), append(waysEn, surfaceText(s).En)
-	}
+	ways := surfacesText(w.surfaces)
 	text := v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: In %d Versuchen (%s) "+w.none.De+"; %s", len(tries), strings.Join(waysDe, ", "), r.With.De, strings.Join(de, ", ")),
-		fmt.Sprintf("No deviation found: in %d tries (%s) "+w.none.En+"; %s", len(tries), strings.Join(waysEn, ", "), r.With.En, strings.Join(en, ", ")))
+		fmt.Sprintf("Keine Abweichung festgestellt: In %d Versuchen (%s) "+w.none.De+"; %s", len(tries), ways.De, r.With.De, strings.Join(de, ", ")),
+		fmt.Sprintf("No deviation found: in %d tries (%s) "+w.none.En+"; %s", len(tries), ways.En, r.With.En, strings.Join(en, ", ")))
 	if len(whoDe) > 0 {
 		text.De += ", und zwar von " + strings.Join(whoDe, " und ")
 		text.En += ", by " + strings.Join(whoEn, " and ")
@@ -312,6 +305,15 @@ func (r Rule) keptOut(tries []Try, w way) v1alpha1.Text {
 	text.De += ". Ein Pod ohne Mangel kam jedes Mal hinein."
 	text.En += ". A pod without fault came in every time."
 	return text
+}
+
+// surfacesText names the surfaces, in their order.
+func surfacesText(surfaces []string) v1alpha1.Text {
+	var de, en []string
+	for _, s := range surfaces {
+		de, en = append(de, surfaceText(s).De), append(en, surfaceText(s).En)
+	}
+	return v1alpha1.T(strings.Join(de, ", "), strings.Join(en, ", "))
 }
 
 func surfaceText(name string) v1alpha1.Text {
