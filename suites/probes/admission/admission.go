@@ -69,7 +69,7 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 	if !allowed {
 		return o, nil // every refusal would be the authoriser's
 	}
-	if err := gateHolds(ctx, env); err != nil {
+	if err := GateHolds(ctx, env); err != nil {
 		return o, &check.Stopped{Phase: "see whether pods keep their gate", Err: err}
 	}
 	m := maker{env: env}
@@ -85,7 +85,11 @@ func observe(ctx context.Context, env *cluster.Env, every time.Duration) (Observ
 			}
 		}
 		o.Rounds = append(o.Rounds, m.round(ctx, start))
-		if err := ctx.Err(); err != nil {
+		err := ctx.Err()
+		if m.ungated {
+			err = errGateTaken
+		}
+		if err != nil {
 			return o, &check.Stopped{Phase: fmt.Sprintf("round %d", i+1), Err: err}
 		}
 	}
@@ -106,6 +110,8 @@ func (a Attempt) trouble() error {
 type maker struct {
 	env    *cluster.Env
 	stored int
+	// ungated says that a pod lost the gate it should have.
+	ungated bool
 }
 
 const removeAfter = 10
@@ -118,6 +124,9 @@ func (k *maker) round(ctx context.Context, start time.Time) Round {
 	userNamespaced(apart)
 	r.UserNamespace = k.golden(ctx, apart)
 	for _, m := range mutants() {
+		if k.ungated {
+			return r // the round is cut short, and the run of them stops
+		}
 		if m.fault == FaultServiceAccount && env.PodAccount(env.Namespaces[0]) == "" {
 			continue // every pod has that fault
 		}
@@ -173,7 +182,8 @@ func (k *maker) try(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.stored++; k.stored%removeAfter == 0 {
+	k.ungated = k.ungated || !gated(stored)
+	if k.stored++; k.stored%removeAfter == 0 || k.ungated {
 		// What stays because this fails is removed at the end, and after that
 		// by the run's cleanup, which reports what it can not remove.
 		_ = k.env.DeleteFrom(limited, pod.Namespace, cluster.Pods)
@@ -181,10 +191,10 @@ func (k *maker) try(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 	return stored, nil
 }
 
-// gateHolds reports whether a pod keeps its scheduling gate. Webhooks built on
+// GateHolds returns an error where the cluster takes the scheduling gate from a pod. Webhooks built on
 // an old API drop fields that they do not know; without the gate, pods with a
 // fault would run.
-func gateHolds(ctx context.Context, env *cluster.Env) error {
+func GateHolds(ctx context.Context, env *cluster.Env) error {
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	stored, err := env.CreatePod(limited, golden(env, "bvc-gate-"))

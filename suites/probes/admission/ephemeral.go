@@ -87,7 +87,7 @@ func observeEphemeral(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	if !s.Allowed {
 		return o, nil
 	}
-	if err := gateHolds(ctx, env); err != nil {
+	if err := GateHolds(ctx, env); err != nil {
 		return stopped("see whether pods keep their gate", err)
 	}
 	start := time.Now()

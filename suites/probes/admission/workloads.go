@@ -171,7 +171,7 @@ type planned struct {
 func observeWorkloads(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	own := env.PodAccount(env.Namespaces[0]) != ""
 	o := Surfaces{OwnServiceAccount: own, Surfaces: []Surface{}}
-	if err := gateHolds(ctx, env); err != nil {
+	if err := GateHolds(ctx, env); err != nil {
 		return o, &check.Stopped{Phase: "see whether pods keep their gate", Err: err}
 	}
 	node, err := someNode(ctx, env)

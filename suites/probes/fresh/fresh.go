@@ -52,6 +52,9 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 		return o, err
 	}
 	o.ReadySeconds = time.Since(start).Round(time.Millisecond).Seconds()
+	if err := admission.GateHolds(ctx, tenant); err != nil {
+		return o, &check.Stopped{Phase: "see whether pods keep their gate", Err: err}
+	}
 	begin := time.Now()
 	pause, faults := first, admission.Faults()
 	for range Rounds {

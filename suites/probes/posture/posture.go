@@ -67,6 +67,11 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	if o.MayCreatePods, err = may(ctx, env, authorizationv1.ResourceAttributes{Namespace: env.Namespaces[0], Verb: "create", Resource: "pods"}); err != nil {
 		return stopped("ask whether the tenant may create pods", err)
 	}
+	if o.MayCreatePods {
+		if err := admission.GateHolds(ctx, env); err != nil {
+			return o, &check.Stopped{Phase: "see whether pods keep their gate", Err: err}
+		}
+	}
 	var labels []map[string]string
 	for i, name := range env.Namespaces {
 		ns, err := env.Tenant.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
