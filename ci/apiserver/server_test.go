@@ -193,7 +193,7 @@ func environment(t *testing.T) *cluster.Env {
 		t.Fatal(err)
 	}
 	env, err := cluster.New(t.Context(), cluster.Config{
-		Rest: runner(t), RunID: id, Image: "registry.invalid/bvc@sha256:0", Namespaces: cluster.TenantNamespaces(), QPS: 100, Burst: 100, Version: "test",
+		Rest: runner(t), RunID: id, Image: "registry.invalid/bvc@sha256:0", Namespaces: cluster.TenantNamespaces(), QPS: 100, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +379,7 @@ func TestTenantByToken(t *testing.T) {
 // Without a token the run is its own tenant, and says so.
 func TestTenantBySelf(t *testing.T) {
 	env, err := cluster.New(t.Context(), cluster.Config{
-		Rest: rest.CopyConfig(admin), RunID: "0123456789ab", Image: "i", Namespaces: []string{"default"}, QPS: 100, Burst: 100, Version: "test",
+		Rest: rest.CopyConfig(admin), RunID: "0123456789ab", Image: "i", Namespaces: []string{"default"}, QPS: 100, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

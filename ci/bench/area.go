@@ -62,7 +62,7 @@ func writeArea(w io.Writer, area, command string, clusters []string) error {
 		fmt.Fprintf(w, "| %s | %.1f s | %s | %d | %.1f | %d | %d |\n", r.name, wall, bar, r.report.Run.APIRequests, float64(r.report.Run.APIRequests)/wall,
 			count[v1alpha1.Fail], count[v1alpha1.Inconclusive])
 	}
-	fmt.Fprint(w, "\nRequests are those of both identities. The rate holds for each client: one of the runner, two of the tenant, one in the fresh namespace. Probes run side by side:\n\n| probe |")
+	fmt.Fprint(w, "\nRequests are those of both identities; the rate holds for both together. Probes run side by side:\n\n| probe |")
 	for _, r := range runs {
 		fmt.Fprintf(w, " %s |", r.name)
 	}

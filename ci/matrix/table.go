@@ -130,7 +130,7 @@ var specs = []spec{
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
 	{name: "admits-at-random", profile: "native", violation: "admits-at-random", areas: admissionOnly, breaks: append(ways(podSecurity...), onlyReported)},
 	{name: "kyverno", profile: "kyverno", areas: admissionOnly},
-	{name: "engine-down-ignore", profile: "kyverno", violation: "engine-down-ignore", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided)},
+	{name: "engine-down-ignore", profile: "kyverno", violation: "engine-down-ignore", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided, canExempt)},
 	{name: "engine-down-fail", profile: "kyverno", violation: "engine-down-fail", areas: admissionOnly, breaks: append(everythingOnPods(), freshUnguided, canExempt, canLift)},
 	{name: "rejects-every-pod", profile: "kyverno", violation: "rejects-every-pod", areas: admissionOnly, breaks: append(everythingOnPods(), canExempt, canLift)},
 	{name: "ephemeral-containers-forgotten", profile: "kyverno", violation: "ephemeral-containers-forgotten", areas: admissionOnly,
@@ -139,7 +139,9 @@ var specs = []spec{
 	{name: "controllers-exempt", profile: "kyverno", violation: "controllers-exempt", areas: admissionOnly,
 		breaks: []string{"SYS.1.6.A17/privileged-in-workloads-rejected", "SYS.1.6.A17/privilege-escalation-in-workloads-rejected"}},
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{freshUnguided, networkPolicy, secretsAtRest})},
+	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
+	// Where nothing binds pods there is nothing to be exempt from.
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{freshUnguided, canExempt, networkPolicy, secretsAtRest})},
 }
 
 var admissionOnly = []check.Area{check.Admission}

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 )
 
 // Names of what rbac.yaml prepares (design.md, "Rights").
@@ -59,10 +60,9 @@ type Config struct {
 	// Namespaces of the tenant, at least one; the first holds the tenant's
 	// ServiceAccount.
 	Namespaces []string
-	// QPS and Burst bound the requests per second of each client. The tenant
-	// has two, a typed one and one for objects of any kind.
-	QPS   float32
-	Burst int
+	// QPS bounds the requests per second of the whole run, both identities
+	// together; twice as many may follow a pause at once.
+	QPS float32
 	// Version of the program, for the user agent that audit logs show.
 	Version string
 }
@@ -107,8 +107,10 @@ type Env struct {
 	PodAccounts map[string]bool
 
 	requests *atomic.Int64
-	owned    *owned
-	probe    string
+	// limiter is one for all clients: each would take QPS for its own.
+	limiter flowcontrol.RateLimiter
+	owned   *owned
+	probe   string
 }
 
 // NewRunID makes a run ID: twelve hexadecimal digits.
@@ -125,7 +127,7 @@ func NewRunID() (string, error) {
 func New(ctx context.Context, c Config) (*Env, error) {
 	e := &Env{
 		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Namespaces: c.Namespaces,
-		requests: &atomic.Int64{}, owned: newOwned(),
+		requests: &atomic.Int64{}, limiter: flowcontrol.NewTokenBucketRateLimiter(c.QPS, max(1, int(2*c.QPS))), owned: newOwned(),
 	}
 	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")
 	var err error
@@ -185,7 +187,7 @@ func (e *Env) becomeTenant(ctx context.Context, c Config) error {
 }
 
 func (e *Env) prepare(config *rest.Config, c Config, who string) *rest.Config {
-	config.QPS, config.Burst = c.QPS, c.Burst
+	config.RateLimiter = e.limiter
 	// The run ID in the user agent lets a site find our requests in its audit log.
 	config.UserAgent = fmt.Sprintf("bvc/%s (%s; run %s)", c.Version, who, c.RunID)
 	// A warning header is the API server's text for people at a terminal.

@@ -129,13 +129,7 @@ func (e *Env) Fresh(ctx context.Context) (*Env, error) {
 	// The authoriser learns of the binding a moment later.
 	if _, err := wait.For(ctx, freshLimit, "the tenant's rights",
 		func(ctx context.Context) (bool, error) {
-			review, err := own.Tenant.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: name, Verb: "create", Resource: "pods"}},
-			}, metav1.CreateOptions{})
-			if err != nil {
-				return false, err
-			}
-			return review.Status.Allowed, nil
+			return own.TenantMay(ctx, authorizationv1.ResourceAttributes{Namespace: name, Verb: "create", Resource: "pods"})
 		}, func(allowed bool) (bool, string) { return allowed, "not allowed" }); err != nil {
 		return stopped("wait for the tenant's rights", err)
 	}

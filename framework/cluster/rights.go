@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -33,15 +34,18 @@ func Base() []check.Right {
 	return rights
 }
 
-// Effective asks the API server for each right, once, and returns them sorted.
+// Effective finds out which of the rights the run has and returns them sorted.
+// The rules of each identity in each namespace are asked for once; what they do
+// not grant beyond doubt is asked one by one.
 func (e *Env) Effective(ctx context.Context, rights []check.Right) ([]v1alpha1.RightState, error) {
 	states := map[string]bool{}
+	known := map[holder]authorizationv1.SubjectRulesReviewStatus{}
 	for _, r := range rights {
 		name := r.String()
 		if _, asked := states[name]; asked {
 			continue
 		}
-		granted, err := e.granted(ctx, r)
+		granted, err := e.granted(ctx, r, known)
 		if err != nil {
 			return nil, fmt.Errorf("ask whether the run has the right %q: %w", name, err)
 		}
@@ -55,19 +59,50 @@ func (e *Env) Effective(ctx context.Context, rights []check.Right) ([]v1alpha1.R
 	return out, nil
 }
 
+// holder is who holds rules, and where.
+type holder struct {
+	as        check.Identity
+	namespace string
+}
+
 // granted reports whether the right holds everywhere it is needed.
-func (e *Env) granted(ctx context.Context, r check.Right) (bool, error) {
+func (e *Env) granted(ctx context.Context, r check.Right, known map[holder]authorizationv1.SubjectRulesReviewStatus) (bool, error) {
 	client := e.Runner
 	if r.As == check.Tenant {
 		client = e.Tenant
 	}
 	for _, ns := range e.namespacesOf(r) {
-		ok, err := allowed(ctx, client, r, ns)
+		if r.NonResource == "" && ns != "" {
+			at := holder{r.As, ns}
+			if _, asked := known[at]; !asked {
+				review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, &authorizationv1.SelfSubjectRulesReview{
+					Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: ns},
+				}, metav1.CreateOptions{})
+				if err != nil {
+					review = &authorizationv1.SelfSubjectRulesReview{Status: authorizationv1.SubjectRulesReviewStatus{Incomplete: true}}
+				}
+				known[at] = review.Status
+			}
+			if grants(known[at], r) {
+				continue
+			}
+		}
+		ok, err := allowed(ctx, client, attributes(r, ns))
 		if err != nil || !ok {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// grants reports whether rules grant the right beyond doubt. Of incomplete
+// rules an authoriser is missing, which may deny what the others allow.
+func grants(rules authorizationv1.SubjectRulesReviewStatus, r check.Right) bool {
+	has := func(list []string, one string) bool { return slices.Contains(list, one) || slices.Contains(list, "*") }
+	return !rules.Incomplete && slices.ContainsFunc(rules.ResourceRules, func(rule authorizationv1.ResourceRule) bool {
+		return has(rule.Verbs, r.Verb) && has(rule.APIGroups, r.Group) && has(rule.Resources, r.Resource) &&
+			(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, r.Name))
+	})
 }
 
 func (e *Env) namespacesOf(r check.Right) []string {
@@ -81,17 +116,45 @@ func (e *Env) namespacesOf(r check.Right) []string {
 	}
 }
 
-func allowed(ctx context.Context, client kubernetes.Interface, r check.Right, ns string) (bool, error) {
-	review := &authorizationv1.SelfSubjectAccessReview{}
+func attributes(r check.Right, ns string) authorizationv1.SelfSubjectAccessReviewSpec {
 	if r.NonResource != "" {
-		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: r.NonResource, Verb: r.Verb}
-	} else {
-		resource, sub, _ := strings.Cut(r.Resource, "/")
-		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
-			Namespace: ns, Verb: r.Verb, Group: r.Group, Resource: resource, Subresource: sub, Name: r.Name,
+		return authorizationv1.SelfSubjectAccessReviewSpec{NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: r.NonResource, Verb: r.Verb}}
+	}
+	resource, sub, _ := strings.Cut(r.Resource, "/")
+	return authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Namespace: ns, Verb: r.Verb, Group: r.Group, Resource: resource, Subresource: sub, Name: r.Name,
+	}}
+}
+
+// Administrator reports whether whoever acts as tenant rules the whole cluster.
+// Engines and security context constraints let administrators do what they
+// refuse tenants.
+func (e *Env) Administrator(ctx context.Context) (bool, error) {
+	for _, a := range []authorizationv1.ResourceAttributes{
+		{Verb: "*", Group: "*", Resource: "*"},
+		{Verb: "patch", Resource: "nodes"},
+		{Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "clusterrolebindings"},
+	} {
+		if may, err := e.TenantMay(ctx, a); may || err != nil {
+			return may, err
 		}
 	}
-	answer, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	return false, nil
+}
+
+// TenantMay asks the authoriser about the tenant.
+func (e *Env) TenantMay(ctx context.Context, a authorizationv1.ResourceAttributes) (bool, error) {
+	return MayOf(ctx, e.Tenant, a)
+}
+
+// MayOf asks the authoriser about the client's own identity, which every
+// authenticated account may do.
+func MayOf(ctx context.Context, client kubernetes.Interface, a authorizationv1.ResourceAttributes) (bool, error) {
+	return allowed(ctx, client, authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a})
+}
+
+func allowed(ctx context.Context, client kubernetes.Interface, about authorizationv1.SelfSubjectAccessReviewSpec) (bool, error) {
+	answer, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: about}, metav1.CreateOptions{})
 	if err != nil {
 		return false, err
 	}

@@ -66,7 +66,7 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	run := v1alpha1.Run{ID: runID, StartedAt: now(), Via: s.via, Mode: "prepared", Filter: s.filter, Arguments: s.arguments}
 	env, err := cluster.New(ctx, cluster.Config{
 		Rest: s.rest, RunID: runID, Image: s.image, ColdImage: s.coldImage, Signatures: signedImages(s.site.Images), Namespaces: s.namespaces,
-		QPS: s.qps, Burst: int(s.qps) * 2, Version: version,
+		QPS: s.qps, Version: version,
 	})
 	if err != nil {
 		return report, evidence, usageError("reach the cluster: %w", err)
@@ -74,6 +74,9 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	if s.via == viaSonobuoy && env.TenantIdentity != cluster.IdentityServiceAccount {
 		// Inside the plugin the runner itself is nobody's tenant.
 		return report, evidence, usageError("the runner gets no token of ServiceAccount %s/%s: apply plugins/bvc/rbac.yaml", s.namespaces[0], cluster.TenantServiceAccount)
+	}
+	if err := needTenant(ctx, env); err != nil {
+		return report, evidence, err
 	}
 	rights, err := env.Effective(ctx, declaredRights(checks))
 	if err != nil {
@@ -100,6 +103,24 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 		RunID:    run.ID, Observations: outcome.Observations,
 	}
 	return report, evidence, nil
+}
+
+// needTenant refuses an administrator in the tenant's place: what a cluster lets
+// its administrators do would be taken for what it lets tenants do.
+func needTenant(ctx context.Context, env *cluster.Env) error {
+	if env.TenantIdentity != cluster.IdentitySelf {
+		return nil
+	}
+	administrator, err := env.Administrator(ctx)
+	if err != nil {
+		return usageError("reach the cluster: %w", err)
+	}
+	if !administrator {
+		return nil
+	}
+	return usageError("the kubeconfig's user is an administrator, and there is no ServiceAccount %[1]s/%[2]s to act as a tenant; what administrators may do says nothing on tenants. Apply plugins/bvc/rbac.yaml, or, for each namespace of the run (here %[1]s):\n"+
+		"  kubectl --namespace %[1]s create serviceaccount %[2]s\n"+
+		"  kubectl --namespace %[1]s create rolebinding bvc-tenant --clusterrole edit --serviceaccount %[1]s:%[2]s", env.Namespaces[0], cluster.TenantServiceAccount)
 }
 
 func signedImages(i v1alpha1.SiteImages) cluster.SignedImages {

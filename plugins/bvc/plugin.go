@@ -59,7 +59,7 @@ func suiteFlags(c *cobra.Command, s *suite) {
 	c.Flags().StringVar(&s.filter, "label-filter", "", "run only checks whose labels (req:, level:, area:) match, in Ginkgo's syntax; such a report is incomplete")
 	c.Flags().StringSliceVar(&s.namespaces, "tenant-namespaces", cluster.TenantNamespaces(), "prepared namespaces; the first holds the ServiceAccount tenant")
 	c.Flags().DurationVar(&s.timeout, "timeout", suiteTimeout, "time for the whole suite; what was seen until then is reported")
-	c.Flags().Float32Var(&s.qps, "qps", 5, "requests per second to the API server, for each client (the runner's, and two of the tenant); more is faster")
+	c.Flags().Float32Var(&s.qps, "qps", 5, "requests per second to the API server; more is faster")
 }
 
 func runPlugin(ctx context.Context, s suite, log io.Writer) error {

@@ -109,14 +109,11 @@ func missingForRun(ctx context.Context, client kubernetes.Interface, ns string) 
 	for _, need := range [][2]string{{"create", "pods"}, {"get", "pods"}, {"list", "pods"}, {"deletecollection", "pods"}, {"create", "configmaps"}, {"delete", "configmaps"},
 		{"create", "services"}, {"delete", "services"}, {"create", "pods/exec"}} {
 		resource, sub, _ := strings.Cut(need[1], "/")
-		answer, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: ns, Verb: need[0], Resource: resource, Subresource: sub}},
-		}, metav1.CreateOptions{})
+		allowed, err := cluster.MayOf(ctx, client, authorizationv1.ResourceAttributes{Namespace: ns, Verb: need[0], Resource: resource, Subresource: sub})
 		if err != nil {
 			return nil, err
 		}
-		if !answer.Status.Allowed {
+		if !allowed {
 			missing = append(missing, need[0]+" "+need[1])
 		}
 	}
@@ -192,9 +189,12 @@ func preflight(ctx context.Context, config *rest.Config, namespaces []string, fo
 		return err
 	}
 	checks := check.Default.Checks()
-	env, err := cluster.New(ctx, cluster.Config{Rest: config, RunID: "preflight", Namespaces: namespaces, QPS: 20, Burst: 40, Version: version})
+	env, err := cluster.New(ctx, cluster.Config{Rest: config, RunID: "preflight", Namespaces: namespaces, QPS: 20, Version: version})
 	if err != nil {
 		return usageError("reach the cluster: %w", err)
+	}
+	if err := needTenant(ctx, env); err != nil {
+		return err
 	}
 	states, err := env.Effective(ctx, declaredRights(checks))
 	if err != nil {

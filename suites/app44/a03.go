@@ -29,8 +29,8 @@ var _ = check.Register(check.Of(check.Meta{
 var _ = check.Register(check.Of(check.Meta{
 	ID: "APP.4.4.A3/tenant-can-not-exempt-itself",
 	Title: v1alpha1.T(
-		"Mandanten können sich nicht selbst von Regeln ausnehmen, weder mit Labels an Pods noch mit Ausnahmeobjekten",
-		"Tenants can not exempt themselves from rules, neither by labels on pods nor by exemption objects"),
+		"Mandanten können sich nicht selbst von Regeln ausnehmen, weder mit Labels oder Namen von Pods noch mit Ausnahmeobjekten",
+		"Tenants can not exempt themselves from rules, neither by labels or names of pods nor by exemption objects"),
 	Area: check.Admission,
 	Covers: []check.Covers{
 		{Statement: "APP.4.4.A3-UA.3", Decides: v1alpha1.Part},
@@ -142,8 +142,10 @@ func relabelFinding(n relabel.Namespace) v1alpha1.Finding {
 
 // judgeExempt passes only when the authoriser, which lets the tenant create pods
 // (positive control), refuses it every verb with which rules are lifted, and
-// when no label by which a rule spares pods brings in what is refused without
-// it, while a pod without fault and with these labels is admitted.
+// when no label or name by which a rule spares pods brings in what is refused
+// without it (positive control: something is refused), while a pod without fault
+// and with these labels and names is admitted. Where no rule is seen and none
+// takes effect there is nothing to be exempt from.
 func judgeExempt(o posture.Observation) check.Verdict {
 	asked, allowed := 0, 0
 	for _, l := range o.Lifts {
@@ -173,21 +175,32 @@ func judgeExempt(o posture.Observation) check.Verdict {
 	case o.Unread():
 		v.Reason = unread()
 		return v
+	case o.ExceptionsUnread():
+		v.Reason = v1alpha1.T(
+			"Eine Policy-Engine kennt Ausnahmeobjekte, aber sie waren nicht zu lesen; ob sich ein Mandant ihrer bedienen kann, blieb offen. Dem Konto des Laufs das Lesen der Ausnahmen erlauben (rbac.yaml) und den Lauf wiederholen.",
+			"A policy engine knows exemption objects, but they could not be read; whether a tenant can make use of them stayed open. Permit the run's account to read the exemptions (rbac.yaml) and repeat the run.")
+		return v
+	case nothingHolds(o):
+		v.Outcome = v1alpha1.NotApplicable
+		v.Reason = v1alpha1.T(
+			"Nichts bindet Pods des Mandanten, wovon er sich ausnehmen könnte: Keine Regel sieht auf sie, und jeder Pod mit Mangel wurde angenommen. Darüber urteilt APP.4.4.A13/rules-enforced-not-only-reported.",
+			"Nothing binds the tenant's pods that it could be exempt from: no rule looks at them, and every pod with a fault was admitted. APP.4.4.A13/rules-enforced-not-only-reported judges on that.")
+		return v
 	case o.Escape.NotTried > 0:
 		v.Reason = v1alpha1.T(
-			fmt.Sprintf("Regeln nehmen Pods mit %d verschiedenen Labels aus; %d davon wurden nicht versucht. Die Ausnahmen verringern und den Lauf wiederholen.", o.Escape.Candidates, o.Escape.NotTried),
-			fmt.Sprintf("Rules spare pods with %d different labels; %d of them were not tried. Reduce the exemptions and repeat the run.", o.Escape.Candidates, o.Escape.NotTried))
+			fmt.Sprintf("Regeln nehmen Pods mit %d verschiedenen Labels oder Namen aus; %d davon wurden nicht versucht. Die Ausnahmen verringern und den Lauf wiederholen.", o.Escape.Candidates, o.Escape.NotTried),
+			fmt.Sprintf("Rules spare pods with %d different labels or names; %d of them were not tried. Reduce the exemptions and repeat the run.", o.Escape.Candidates, o.Escape.NotTried))
 		return v
 	case o.Escape.Unsolved > 0:
 		v.Reason = v1alpha1.T(
-			fmt.Sprintf("%d Bedingungen von Regeln sehen auf Labels oder Annotationen von Pods, ohne dass zu lesen war, welche ein Pod setzen müsste; ob sie Pods ausnehmen, blieb offen.", o.Escape.Unsolved),
-			fmt.Sprintf("%d conditions of rules look at labels or annotations of pods, and it could not be read which a pod would have to set; whether they spare pods stayed open.", o.Escape.Unsolved))
+			fmt.Sprintf("%d Bedingungen von Regeln sehen auf Labels, Annotationen oder Namen von Pods, ohne dass zu lesen war, welche ein Pod haben müsste; ob sie Pods ausnehmen, blieb offen.", o.Escape.Unsolved),
+			fmt.Sprintf("%d conditions of rules look at labels, annotations or names of pods, and it could not be read which a pod would have to have; whether they spare pods stayed open.", o.Escape.Unsolved))
 		return v
 	case free > 0 && o.Escape.Golden.Class != admission.Admitted:
 		t := o.Escape.Golden.Trouble()
 		v.Reason = v1alpha1.T(
-			"Ein Pod ohne Mangel mit den Labels, nach denen Regeln Pods ausnehmen, wurde nicht angenommen. "+sentence(t.De),
-			"A pod without fault and with the labels by which rules spare pods was not admitted. "+sentence(t.En))
+			"Ein Pod ohne Mangel mit Labels oder Namen, nach denen Regeln Pods ausnehmen, wurde nicht angenommen. "+sentence(t.De),
+			"A pod without fault and with labels or names by which rules spare pods was not admitted. "+sentence(t.En))
 		return v
 	case o.After.Class != admission.Admitted:
 		t := o.After.Trouble()
@@ -200,6 +213,12 @@ func judgeExempt(o posture.Observation) check.Verdict {
 			kept++
 		}
 	}
+	if kept == 0 {
+		v.Reason = v1alpha1.T(
+			"Kein Pod mit Mangel wurde von einer Regel abgelehnt; ob sich einer mit Labels oder Namen ausnehmen ließe, war daher nicht zu sehen.",
+			"No pod with a fault was refused by a rule, so whether one could be exempted by labels or names was not to be seen.")
+		return v
+	}
 	if o.Escape.Rounds < free || o.Escape.Expected != kept*o.Escape.Rounds {
 		v.Reason = incomplete()
 		return v
@@ -208,14 +227,14 @@ func judgeExempt(o posture.Observation) check.Verdict {
 		switch {
 		case t.With.Class == admission.Admitted:
 			v.Reason = v1alpha1.T(
-				fmt.Sprintf("Ein Pod mit Mangel (%s) und den Labels, nach denen Regeln Pods ausnehmen, wurde einmal angenommen, aber der zweite Versuch und der ohne Label bestätigten nicht, dass es an den Labels lag. Den Lauf wiederholen.", t.Fault),
-				fmt.Sprintf("A pod with a fault (%s) and the labels by which rules spare pods was admitted once, but the second try and the one without a label did not confirm that this was for the labels. Repeat the run.", t.Fault))
+				fmt.Sprintf("Ein Pod mit Mangel (%s) und Labels oder einem Namen, nach denen Regeln Pods ausnehmen, wurde einmal angenommen, aber der zweite Versuch und der ohne sie bestätigten nicht, dass es an ihnen lag. Den Lauf wiederholen.", t.Fault),
+				fmt.Sprintf("A pod with a fault (%s) and labels or a name by which rules spare pods was admitted once, but the second try and the one without them did not confirm that this was for them. Repeat the run.", t.Fault))
 			return v
 		case !t.With.Kept() && t.With.Class != admission.Quota:
 			what := t.With.Trouble()
 			v.Reason = v1alpha1.T(
-				fmt.Sprintf("Ein Pod mit Mangel (%s) und den Labels, nach denen Regeln Pods ausnehmen, blieb ohne Aussage. %s", t.Fault, sentence(what.De)),
-				fmt.Sprintf("A pod with a fault (%s) and the labels by which rules spare pods said nothing. %s", t.Fault, sentence(what.En)))
+				fmt.Sprintf("Ein Pod mit Mangel (%s) und Labels oder einem Namen, nach denen Regeln Pods ausnehmen, blieb ohne Aussage. %s", t.Fault, sentence(what.De)),
+				fmt.Sprintf("A pod with a fault (%s) and labels or a name by which rules spare pods said nothing. %s", t.Fault, sentence(what.En)))
 			return v
 		}
 	}
@@ -225,19 +244,22 @@ func judgeExempt(o posture.Observation) check.Verdict {
 		fmt.Sprintf("No deviation found: the authoriser refuses the tenant all %d accesses with which rules can be lifted. ", asked))
 	switch {
 	case o.Escape.Candidates == 0:
-		v.Reason.De += "Kein Label war zu finden, mit dem sich ein Pod einer Regel entzöge."
-		v.Reason.En += "No label was found with which a pod would leave the scope of a rule."
+		v.Reason.De += "Weder Label noch Name war zu finden, mit dem sich ein Pod einer Regel entzöge."
+		v.Reason.En += "Neither a label nor a name was found with which a pod would leave the scope of a rule."
 	case free == 0:
-		v.Reason.De += fmt.Sprintf("Regeln nehmen Pods nach Labels aus; alle %d sind geschützt, ein Pod des Mandanten mit ihnen wird abgelehnt.", o.Escape.Protected)
-		v.Reason.En += fmt.Sprintf("Rules spare pods by labels; all %d are protected, a pod of the tenant with them is refused.", o.Escape.Protected)
-	case o.Escape.Expected == 0:
-		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; ohne sie wurde kein Pod mit Mangel abgelehnt, der sich mit ihnen einer Regel entziehen könnte.", o.Escape.Candidates)
-		v.Reason.En += fmt.Sprintf("Rules name %d labels; without them no pod with a fault was refused that could leave the scope of a rule with them.", o.Escape.Candidates)
+		v.Reason.De += fmt.Sprintf("Regeln nehmen Pods nach Labels oder Namen aus; alle %d sind geschützt, ein Pod des Mandanten mit ihnen wird abgelehnt.", o.Escape.Protected)
+		v.Reason.En += fmt.Sprintf("Rules spare pods by labels or names; all %d are protected, a pod of the tenant with them is refused.", o.Escape.Protected)
 	default:
-		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, kept)
-		v.Reason.En += fmt.Sprintf("Rules name %d labels; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, kept)
+		v.Reason.De += fmt.Sprintf("Regeln nennen %d Labels oder Namen; auch mit ihnen wurden alle %d Pods mit Mangel abgelehnt, die ohne sie abgelehnt werden.", o.Escape.Candidates, kept)
+		v.Reason.En += fmt.Sprintf("Rules name %d labels or names; with them, too, all %d pods with a fault were refused that are refused without.", o.Escape.Candidates, kept)
 	}
 	return v
+}
+
+// nothingHolds: no rule is seen on the tenant's pods, and none took effect.
+func nothingHolds(o posture.Observation) bool {
+	return o.RuleCount == 0 && !slices.ContainsFunc(o.Engines, func(e posture.EnginePolicies) bool { return e.Enforcing+e.Reporting+e.Conditional > 0 }) &&
+		!slices.ContainsFunc(o.Faults, func(f posture.FaultTry) bool { return f.Class != admission.Admitted })
 }
 
 func exemptControls(o posture.Observation, asked, free int) []v1alpha1.Control {
@@ -251,7 +273,7 @@ func exemptControls(o posture.Observation, asked, free int) []v1alpha1.Control {
 	}}
 	if free > 0 {
 		all = append(all, v1alpha1.Control{
-			Name: v1alpha1.T("Ein Pod ohne Mangel mit den Labels wird angenommen", "A pod without fault and with the labels is admitted"),
+			Name: v1alpha1.T("Ein Pod ohne Mangel mit den Labels und Namen wird angenommen", "A pod without fault and with the labels and names is admitted"),
 			Held: o.Escape.Golden.Class == admission.Admitted, Detail: v1alpha1.T(string(o.Escape.Golden.Class), string(o.Escape.Golden.Class)),
 		})
 	}
@@ -276,9 +298,11 @@ func liftFinding(l posture.Lift) v1alpha1.Finding {
 
 func escapeFinding(e posture.Escape) *v1alpha1.Finding {
 	var faults []string
+	named := false
 	for _, t := range e.Tries {
 		if t.Spared() {
 			faults = append(faults, t.Fault)
+			named = named || t.Named
 		}
 	}
 	if len(faults) == 0 {
@@ -286,17 +310,20 @@ func escapeFinding(e posture.Escape) *v1alpha1.Finding {
 	}
 	slices.Sort(faults)
 	faults = slices.Compact(faults) // one may be spared by several labels
-	all := strings.Join(faults, ", ")
+	all, by := strings.Join(faults, ", "), v1alpha1.T("Labels", "labels")
+	if named {
+		by = v1alpha1.T("Labels oder Namen", "labels or names")
+	}
 	return &v1alpha1.Finding{
 		Required: v1alpha1.T(
-			"Ein Mandant kann sich von den Regeln, die ihn binden, nicht mit einem Label an seinem Pod ausnehmen.",
-			"A tenant can not exempt itself from the rules that bind it by a label on its pod."),
+			"Ein Mandant kann sich von den Regeln, die ihn binden, nicht mit Label oder Namen seines Pods ausnehmen.",
+			"A tenant can not exempt itself from the rules that bind it by label or name of its pod."),
 		Observed: v1alpha1.T(
-			fmt.Sprintf("Pods mit diesen Mängeln wurden ohne Label zweimal abgelehnt und mit Labels, nach denen Regeln Pods ausnehmen, zweimal angenommen: %s.", all),
-			fmt.Sprintf("Pods with these faults were refused twice without a label, and admitted twice with labels by which rules spare pods: %s.", all)),
+			fmt.Sprintf("Pods mit diesen Mängeln wurden zweimal abgelehnt und mit %s, nach denen Regeln Pods ausnehmen, zweimal angenommen: %s.", by.De, all),
+			fmt.Sprintf("Pods with these faults were refused twice, and admitted twice with %s by which rules spare pods: %s.", by.En, all)),
 		Object: v1alpha1.T("Pod des Laufs im ersten Namespace des Mandanten", "pod of the run in the tenant's first namespace"),
 		Remedy: v1alpha1.T(
-			"Ausnahmen nicht an Labels von Pods hängen (objectSelector, exclude, matchConditions), sondern an Namespaces, deren Labels der Mandant nicht ändern kann; oder das Setzen dieser Labels selbst mit einer Regel verbieten.",
-			"Do not hang exemptions on labels of pods (objectSelector, exclude, matchConditions) but on namespaces whose labels the tenant can not change; or forbid setting these labels by a rule of its own."),
+			"Ausnahmen nicht an Labels oder Namen von Pods hängen (objectSelector, exclude, matchConditions, PolicyException), sondern an Namespaces, deren Labels der Mandant nicht ändern kann; oder diese Labels und Namen selbst mit einer Regel verbieten.",
+			"Do not hang exemptions on labels or names of pods (objectSelector, exclude, matchConditions, PolicyException) but on namespaces whose labels the tenant can not change; or forbid these labels and names by a rule of its own."),
 	}
 }

@@ -22,6 +22,7 @@ var _ = check.Register(check.Of(check.Meta{
 	Area: check.Admission,
 	Covers: []check.Covers{
 		{Statement: "APP.4.4.A13-UA.2", Decides: v1alpha1.Part},
+		{Statement: "SYS.1.6.A10-UA.1", Decides: v1alpha1.Part},
 	},
 	Policies: []string{},
 }, posture.Probe, judgeEnforced))
@@ -73,6 +74,10 @@ func judgeEnforced(o posture.Observation) check.Verdict {
 		v.Reason = v1alpha1.T(
 			fmt.Sprintf("Pods mit diesen Mängeln wurden angenommen: %s. Auf sie sieht ein validierender Webhook, von dem nicht zu lesen ist, ob er ablehnt oder nur meldet. Auf Pods des Mandanten sehen: %s.", strings.Join(admittedFaults(o), ", "), who.De),
 			fmt.Sprintf("Pods with these faults were admitted: %s. A validating webhook looks at them of which can not be read whether it denies or only reports. What looks at the tenant's pods: %s.", strings.Join(admittedFaults(o), ", "), who.En))
+	case len(admittedFaults(o)) > 0 && perhapsReporting(o):
+		v.Reason = v1alpha1.T(
+			fmt.Sprintf("Pods mit diesen Mängeln wurden angenommen: %s. Regeln, die nur melden, sehen vielleicht auf sie; Bedingungen entscheiden darüber, die hier nicht ausgewertet werden. Auf Pods des Mandanten sehen: %s. Die Regeln durchsetzend schalten oder ihren Geltungsbereich ohne Bedingungen fassen (namespaceSelector) und den Lauf wiederholen.", strings.Join(admittedFaults(o), ", "), who.De),
+			fmt.Sprintf("Pods with these faults were admitted: %s. Rules that only report may look at them; conditions decide on that which are not evaluated here. What looks at the tenant's pods: %s. Switch the rules to enforcing, or bound their scope without conditions (namespaceSelector), and repeat the run.", strings.Join(admittedFaults(o), ", "), who.En))
 	case len(refusers(o)) == 0:
 		v.Reason = v1alpha1.T(
 			"Kein Pod mit Mangel wurde von einer Regel abgelehnt, aber auch nicht jeder angenommen.",
@@ -268,9 +273,9 @@ func whoLooks(o posture.Observation) v1alpha1.Text {
 		en = append(en, fmt.Sprintf("%d %s, failurePolicy %s%s, in %d of %d namespaces%s", r.Count, kind, fails, effect.En, r.Namespaces, o.Expected, more.En))
 	}
 	for _, e := range o.Engines {
-		if e.State == posture.StateRead && e.Enforcing+e.Reporting > 0 {
-			de = append(de, fmt.Sprintf("%d %s.%s, davon %d nur meldend", e.Enforcing+e.Reporting, e.Resource, e.Group, e.Reporting))
-			en = append(en, fmt.Sprintf("%d %s.%s, of which %d only report", e.Enforcing+e.Reporting, e.Resource, e.Group, e.Reporting))
+		if all := e.Enforcing + e.Reporting + e.Conditional; e.State == posture.StateRead && all > 0 {
+			de = append(de, fmt.Sprintf("%d %s.%s, davon %d nur meldend", all, e.Resource, e.Group, e.Reporting+e.Conditional))
+			en = append(en, fmt.Sprintf("%d %s.%s, of which %d only report", all, e.Resource, e.Group, e.Reporting+e.Conditional))
 		}
 	}
 	if slices.Contains(refusers(o), "Pod Security") {
@@ -300,11 +305,11 @@ func whoLooks(o posture.Observation) v1alpha1.Text {
 	return v1alpha1.T(strings.Join(de, "; "), strings.Join(en, "; "))
 }
 
-// reporting counts the rules that only report.
+// reporting counts the rules that only report on pods of the tenant.
 func reporting(o posture.Observation) int {
 	n := 0
 	for _, r := range o.Rules {
-		if r.Effect == posture.Reports {
+		if r.Effect == posture.Reports && !r.MatchConditions {
 			n += r.Count
 		}
 	}
@@ -312,6 +317,13 @@ func reporting(o posture.Observation) int {
 		n += e.Reporting
 	}
 	return n
+}
+
+// perhapsReporting reports whether a rule only reports and conditions decide on
+// whom it looks: it may be about pods of others.
+func perhapsReporting(o posture.Observation) bool {
+	return slices.ContainsFunc(o.Rules, func(r posture.Rule) bool { return r.Effect == posture.Reports && r.MatchConditions }) ||
+		slices.ContainsFunc(o.Engines, func(e posture.EnginePolicies) bool { return e.Conditional > 0 })
 }
 
 // hasOpen reports whether a validating webhook lets pods of the tenant pass

@@ -113,6 +113,12 @@ func TestJudgeEnforced(t *testing.T) {
 		{"some admitted, and the engine only reports", func(o *posture.Observation) {
 			o.Faults[13].Attempt, o.Engines[0].State, o.Engines[0].Reporting = admittedPod, posture.StateRead, 2
 		}, v1alpha1.Fail, "2 Regeln für Pods"},
+		{"some admitted, and a policy reports on whom a condition chooses", func(o *posture.Observation) {
+			o.Faults[13].Attempt, o.Rules[0].Effect, o.Rules[0].MatchConditions = admittedPod, posture.Reports, true
+		}, v1alpha1.Inconclusive, "Bedingungen entscheiden darüber"},
+		{"some admitted, and the engine reports on whom a condition chooses", func(o *posture.Observation) {
+			o.Faults[13].Attempt, o.Engines[0].State, o.Engines[0].Conditional = admittedPod, posture.StateRead, 1
+		}, v1alpha1.Inconclusive, "Bedingungen entscheiden darüber"},
 		{"policies not readable", func(o *posture.Observation) { o.Engines[1].State = posture.StateNotReadable }, v1alpha1.Inconclusive, "nicht zu lesen"},
 		{"an engine whose policies are not known", func(o *posture.Observation) {
 			withOpen(o)
@@ -168,7 +174,7 @@ func TestJudgeExempt(t *testing.T) {
 		}
 	}
 	tryPosture(t, judgeExempt, []postureCase{
-		{"no label, no right", func(*posture.Observation) {}, v1alpha1.Pass, "Kein Label war zu finden"},
+		{"no label, no right", func(*posture.Observation) {}, v1alpha1.Pass, "Weder Label noch Name war zu finden"},
 		{"nothing seen", func(o *posture.Observation) { *o = posture.Observation{} }, v1alpha1.Inconclusive, "keine Pods anlegen"},
 		{"a right", func(o *posture.Observation) {
 			o.Lifts[5].Served, o.Lifts[5].Asked, o.Lifts[5].Allowed = true, 3, []string{"create"}
@@ -204,6 +210,23 @@ func TestJudgeExempt(t *testing.T) {
 		{"golden with the label lost", func(o *posture.Observation) { spared(o); o.Escape.Golden = lostPod }, v1alpha1.Inconclusive, "nicht erreichbar"},
 		{"all protected", func(o *posture.Observation) { o.Escape.Candidates, o.Escape.Protected = 2, 2 }, v1alpha1.Pass, "alle 2 sind geschützt"},
 		{"too many labels", func(o *posture.Observation) { spared(o); o.Escape.Candidates, o.Escape.NotTried = 8, 2 }, v1alpha1.Inconclusive, "2 davon wurden nicht versucht"},
+		{"a name that spares", func(o *posture.Observation) {
+			spared(o)
+			o.Escape.Tries[2] = posture.EscapeTry{Fault: o.Escape.Tries[2].Fault, Named: true, With: admittedPod, WithoutAgain: refusedPod, WithAgain: admittedPod}
+		}, v1alpha1.Fail, "mit Labels oder Namen, nach denen Regeln Pods ausnehmen, zweimal angenommen: privilegeEscalation"},
+		{"exceptions not readable", func(o *posture.Observation) { o.Exceptions[1].State = posture.StateNotReadable }, v1alpha1.Inconclusive, "Ausnahmeobjekte"},
+		{"exceptions not looked at", func(o *posture.Observation) { o.Exceptions = nil }, v1alpha1.Inconclusive, "unvollständig"},
+		{"no rule at all", func(o *posture.Observation) { all(o, admittedPod); o.Rules, o.RuleCount = nil, 0 }, v1alpha1.NotApplicable, "Nichts bindet"},
+		{"no rule seen, but one takes effect", func(o *posture.Observation) { o.Rules, o.RuleCount = nil, 0 }, v1alpha1.Pass, ""},
+		{"no rule at all, but a right", func(o *posture.Observation) {
+			all(o, admittedPod)
+			o.Rules, o.RuleCount, o.Lifts[0].Allowed = nil, 0, []string{"patch"}
+		}, v1alpha1.Fail, "patch"},
+		{"rules that refuse nothing", func(o *posture.Observation) { all(o, admittedPod) }, v1alpha1.Inconclusive, "Kein Pod mit Mangel wurde von einer Regel abgelehnt"},
+		{"an engine that only reports", func(o *posture.Observation) {
+			all(o, admittedPod)
+			o.Rules, o.RuleCount, o.Engines[0].State, o.Engines[0].Reporting = nil, 0, posture.StateRead, 1
+		}, v1alpha1.Inconclusive, "Kein Pod mit Mangel wurde von einer Regel abgelehnt"},
 		{"golden lost at the end", func(o *posture.Observation) { o.After = lostPod }, v1alpha1.Inconclusive, "am Ende nicht angenommen"},
 	})
 }

@@ -241,7 +241,7 @@ func observedEvery(t *testing.T, f *fake, every time.Duration) Observation {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	env, err := cluster.New(t.Context(), cluster.Config{
-		Rest: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, RunID: "r", Image: "i", Namespaces: []string{"a"}, QPS: 1000, Burst: 1000, Version: "test",
+		Rest: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, RunID: "r", Image: "i", Namespaces: []string{"a"}, QPS: 1000, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestWithoutGates(t *testing.T) {
 	}})
 	t.Cleanup(server.Close)
 	env, err := cluster.New(t.Context(), cluster.Config{
-		Rest: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, RunID: "r", Image: "i@sha256:0", Namespaces: []string{"a"}, QPS: 1000, Burst: 1000, Version: "test",
+		Rest: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, RunID: "r", Image: "i@sha256:0", Namespaces: []string{"a"}, QPS: 1000, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ type Specimen struct {
 	UserNamespace bool
 	// Labels that the pod has beside those of the run.
 	Labels map[string]string
+	// Name of the pod; empty for one that the API server makes.
+	Name string
 }
 
 // Faults lists every fault, in the order in which they are tried.
@@ -36,6 +38,9 @@ func Faults() []string {
 func (s Specimen) Send(ctx context.Context, env *cluster.Env) Attempt {
 	pod := golden(env, "bvc-specimen-")
 	pod.Namespace, pod.Labels, pod.Spec.ServiceAccountName = s.Namespace, s.Labels, env.PodAccount(s.Namespace)
+	if s.Name != "" {
+		pod.Name, pod.GenerateName = s.Name, ""
+	}
 	if s.UserNamespace {
 		userNamespaced(pod)
 	}

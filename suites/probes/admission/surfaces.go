@@ -7,7 +7,6 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
@@ -154,13 +153,11 @@ func newTry(m *mutant, variant string, start time.Time) Try {
 
 // may asks the authoriser for the tenant.
 func may(ctx context.Context, env *cluster.Env, verb, group, resource, subresource string) (bool, error) {
-	review, err := env.Tenant.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: env.Namespaces[0], Verb: verb, Group: group, Resource: resource, Subresource: subresource,
-		}},
-	}, metav1.CreateOptions{})
+	allowed, err := env.TenantMay(ctx, authorizationv1.ResourceAttributes{
+		Namespace: env.Namespaces[0], Verb: verb, Group: group, Resource: resource, Subresource: subresource,
+	})
 	if err != nil {
 		return false, Classify(err).trouble()
 	}
-	return review.Status.Allowed, nil
+	return allowed, nil
 }

@@ -35,7 +35,7 @@ const (
 	cronLimit = followLimit + time.Minute
 	// removeEvery lies between two removals of what has been seen enough of: a
 	// controller whose pods are refused tries again and again.
-	removeEvery = 10 * time.Second
+	removeEvery = 20 * time.Second
 	// watchAgain is how long after its end a watch is begun again.
 	watchAgain = time.Second
 	// placeLimit is how long the scheduler may take to choose the node for the

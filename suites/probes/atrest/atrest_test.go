@@ -120,7 +120,7 @@ func observed(t *testing.T, f *fake, more ...string) Observation {
 		Rest: &rest.Config{
 			Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAData: authority}, ContentConfig: rest.ContentConfig{ContentType: "application/json"},
 		},
-		RunID: "r", Namespaces: []string{"a"}, QPS: 1000, Burst: 1000, Version: "test",
+		RunID: "r", Namespaces: []string{"a"}, QPS: 1000, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

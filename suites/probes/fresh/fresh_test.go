@@ -108,7 +108,7 @@ func observed(t *testing.T, f *fake) (*cluster.Env, Observation, error) {
 	t.Cleanup(server.Close)
 	env, err := cluster.New(t.Context(), cluster.Config{
 		Rest:  &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}},
-		RunID: "r1", Image: "registry.example/bvc@sha256:0", Namespaces: []string{"a"}, QPS: 1000, Burst: 1000, Version: "test",
+		RunID: "r1", Image: "registry.example/bvc@sha256:0", Namespaces: []string{"a"}, QPS: 1000, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

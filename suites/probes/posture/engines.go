@@ -2,12 +2,9 @@ package posture
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
-	registrationv1 "k8s.io/api/admissionregistration/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
@@ -24,9 +21,14 @@ func EngineResources() []EngineResource {
 	return []EngineResource{{"kyverno.io", "clusterpolicies"}, {"policies.kyverno.io", "validatingpolicies"}, {"policies.kyverno.io", "imagevalidatingpolicies"}}
 }
 
+// ExceptionResources are objects that spare pods from an engine's policies.
+func ExceptionResources() []EngineResource {
+	return []EngineResource{{"kyverno.io", "policyexceptions"}, {"policies.kyverno.io", "policyexceptions"}}
+}
+
 func engineRights() []check.Right {
 	var out []check.Right
-	for _, r := range EngineResources() {
+	for _, r := range slices.Concat(EngineResources(), ExceptionResources()) {
 		out = append(out, check.Right{As: check.Runner, Verb: "list", Group: r.Group, Resource: r.Resource, Optional: true})
 	}
 	return out
@@ -116,7 +118,7 @@ func lifts(ctx context.Context, env *cluster.Env, s served) ([]Lift, error) {
 				if r.Namespaced {
 					attributes.Namespace = env.Namespaces[0]
 				}
-				allowed, err := may(ctx, env, attributes)
+				allowed, err := env.TenantMay(ctx, attributes)
 				if err != nil {
 					return append(out, l), err
 				}
@@ -129,126 +131,4 @@ func lifts(ctx context.Context, env *cluster.Env, s served) ([]Lift, error) {
 		out = append(out, l)
 	}
 	return out, nil
-}
-
-func may(ctx context.Context, env *cluster.Env, a authorizationv1.ResourceAttributes) (bool, error) {
-	review, err := env.Tenant.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return false, err
-	}
-	return review.Status.Allowed, nil
-}
-
-// policy is what is read of the policies of both generations of Kyverno.
-type policy struct {
-	Spec struct {
-		// Of kyverno.io.
-		ValidationFailureAction string       `json:"validationFailureAction"`
-		Rules                   []policyRule `json:"rules"`
-		// Of policies.kyverno.io.
-		ValidationActions []registrationv1.ValidationAction `json:"validationActions"`
-		MatchConstraints  *registrationv1.MatchResources    `json:"matchConstraints"`
-		MatchConditions   []registrationv1.MatchCondition   `json:"matchConditions"`
-	} `json:"spec"`
-}
-
-type policyRule struct {
-	Match    resourceFilter `json:"match"`
-	Exclude  resourceFilter `json:"exclude"`
-	Validate *struct {
-		FailureAction string `json:"failureAction"`
-	} `json:"validate"`
-}
-
-type resourceFilter struct {
-	Any       []resourceFilter `json:"any"`
-	All       []resourceFilter `json:"all"`
-	Resources struct {
-		Kinds    []string              `json:"kinds"`
-		Selector *metav1.LabelSelector `json:"selector"`
-	} `json:"resources"`
-}
-
-func (f resourceFilter) every() []resourceFilter {
-	return slices.Concat([]resourceFilter{f}, f.Any, f.All)
-}
-
-// enforced reports what a policy does with pods: applies is false when it does
-// not look at their creation.
-func (p policy) enforced() (applies, enforcing bool) {
-	if m := p.Spec.MatchConstraints; m != nil {
-		applies = scopeOf(m, nil).takes(registrationv1.Create, "pods", "")
-		return applies, len(p.Spec.ValidationActions) == 0 || slices.Contains(p.Spec.ValidationActions, registrationv1.Deny)
-	}
-	enforcing = true
-	for _, r := range p.Spec.Rules {
-		if r.Validate == nil || !slices.ContainsFunc(r.Match.every(), func(f resourceFilter) bool {
-			return slices.ContainsFunc(f.Resources.Kinds, func(kind string) bool { return kind == "Pod" || kind == "*" || kind == "v1/Pod" })
-		}) {
-			continue
-		}
-		applies = true
-		action := r.Validate.FailureAction
-		if action == "" {
-			action = p.Spec.ValidationFailureAction
-		}
-		// Older versions write it in lower case; without a word it is Audit.
-		enforcing = enforcing && (action == "Enforce" || action == "enforce")
-	}
-	return applies, enforcing
-}
-
-// exemptions adds the labels by which the policy spares pods.
-func (p policy) exemptions(c *candidates) {
-	if m := p.Spec.MatchConstraints; m != nil {
-		c.escape(m.ObjectSelector)
-	}
-	for _, condition := range p.Spec.MatchConditions {
-		c.named(condition.Expression)
-	}
-	for _, r := range p.Spec.Rules {
-		for _, f := range r.Match.every() {
-			c.escape(f.Resources.Selector)
-		}
-		for _, f := range r.Exclude.every() {
-			c.spared(f.Resources.Selector)
-		}
-	}
-}
-
-// enginePolicies counts the policies of one resource, and adds the labels by
-// which they spare pods.
-func enginePolicies(ctx context.Context, env *cluster.Env, s served, r EngineResource, c *candidates) EnginePolicies {
-	e := EnginePolicies{Group: r.Group, Resource: r.Resource, State: StateAbsent}
-	key := r.Group + "/" + r.Resource
-	if !s.resources[key] {
-		return e
-	}
-	e.State = StateNotReadable
-	data, err := env.Runner.CoreV1().RESTClient().Get().AbsPath("/apis", r.Group, s.versions[key], r.Resource).DoRaw(ctx)
-	if err != nil {
-		return e
-	}
-	var list struct {
-		Items []policy `json:"items"`
-	}
-	if json.Unmarshal(data, &list) != nil {
-		return e
-	}
-	e.State = StateRead
-	for _, p := range list.Items {
-		applies, enforcing := p.enforced()
-		switch {
-		case !applies:
-			continue
-		case enforcing:
-			e.Enforcing++
-		default:
-			e.Reporting++
-		}
-		p.exemptions(c)
-	}
-	return e
 }

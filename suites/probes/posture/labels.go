@@ -12,23 +12,29 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
 
-// candidates are labels, values by key, with which a pod may leave the scope of
-// a rule. Each is tried for real, so that one too many costs requests and never
-// makes a verdict. Exemptions by a pod's name are not tried: they are in CEL
-// and in the engines' own configuration, and no engine has names by default
-// that a tenant could use in a namespace of its own.
+// candidates are labels, values by key, and names, with which a pod may leave
+// the scope of a rule. Each is tried for real, so that one too many costs
+// requests and never makes a verdict.
 type candidates struct {
+	// values by key of the label; those of byName are names.
 	values map[string]map[string]bool
-	// unsolved counts expressions that look at labels or annotations and from
-	// which nothing could be read that a pod might set.
+	// unsolved counts expressions that look at labels, annotations or names and
+	// from which nothing could be read that a pod might set.
 	unsolved int
 }
 
-// label is one of them.
+// byName is no key that a label could have.
+const byName = ""
+
+// label is one of them, or a name.
 type label struct{ key, value string }
 
 func (c *candidates) add(key, value string) bool {
-	if len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
+	if key == byName {
+		if value = nameLike(value); value == "" {
+			return false
+		}
+	} else if len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
 		return false
 	}
 	if c.values == nil {
@@ -39,6 +45,26 @@ func (c *candidates) add(key, value string) bool {
 	}
 	c.values[key][value] = true
 	return true
+}
+
+// nameLike makes a pod's name of a pattern with wildcards, of a part of a name,
+// or of a regular expression that is not much more; empty when it is none. A
+// name that is the part itself begins with it, ends with it and contains it.
+func nameLike(pattern string) string {
+	name := strings.NewReplacer("^", "", "$", "", ".*", "x", ".+", "x", "*", "x", "?", "x").Replace(pattern)
+	if name == "" {
+		return ""
+	}
+	if strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") {
+		name = "x" + name
+	}
+	if strings.HasSuffix(name, "-") || strings.HasSuffix(name, ".") {
+		name += "x"
+	}
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return ""
+	}
+	return name
 }
 
 // anyValue is for rules that spare whoever has the label at all.
@@ -58,6 +84,17 @@ func (c *candidates) escape(selector *metav1.LabelSelector) {
 		case metav1.LabelSelectorOpDoesNotExist:
 			c.add(e.Key, anyValue)
 		}
+	}
+}
+
+// leave adds what a pod in the scope sets to leave it.
+func (c *candidates) leave(s scope) {
+	c.escape(s.objects)
+	for _, condition := range s.conditions {
+		c.named(condition.Expression)
+	}
+	for _, name := range s.names {
+		c.add(byName, name)
 	}
 }
 
@@ -85,18 +122,20 @@ func (c *candidates) spared(selector *metav1.LabelSelector) {
 // object.metadata.labels, labels.key, labels.?key. Those of the namespace are
 // none that a pod could set.
 var (
-	celNamespace = regexp.MustCompile(`namespaceObject\s*\.\s*\??metadata\s*\.\s*\??(?:labels|annotations)`)
+	celNamespace = regexp.MustCompile(`namespaceObject\s*\.\s*\??metadata\s*\.\s*\??(?:labels|annotations|name\b)`)
 	celIndex     = regexp.MustCompile(`labels(?:\.orValue\(\{\}\))?\[\??["']([^"']+)["']\]`)
 	celIn        = regexp.MustCompile(`["']([^"']+)["']\s+in\s+[\w.?]*labels`)
 	celField     = regexp.MustCompile(`labels\.\??([A-Za-z_]\w*)(?:[^\w(]|$)`)
 	celString    = regexp.MustCompile(`"([^"]*)"|'([^']*)'`)
 	celLabels    = regexp.MustCompile(`\blabels\b`)
 	celNotes     = regexp.MustCompile(`\bannotations\b`)
+	celName      = regexp.MustCompile(`\b(?:metadata|request)\s*\.\s*\??(?:name|generateName)\b`)
 )
 
 // named adds the labels that a CEL expression names, with each string in it
-// that is no name of one, and with anyValue. What the expression means is not
-// solved; annotations are not tried.
+// that is no name of one, and with anyValue, and these strings as names where
+// it looks at the pod's. What the expression means is not solved; annotations
+// are not tried.
 func (c *candidates) named(expression string) {
 	expression = celNamespace.ReplaceAllString(expression, "namespace")
 	rest, keys := expression, []string{}
@@ -119,7 +158,13 @@ func (c *candidates) named(expression string) {
 			found = c.add(key, value) || found
 		}
 	}
-	if celLabels.MatchString(expression) && !found || celNotes.MatchString(expression) {
+	foundName := false
+	if celName.MatchString(expression) {
+		for _, value := range values[1:] {
+			foundName = c.add(byName, value) || foundName
+		}
+	}
+	if celLabels.MatchString(expression) && !found || celName.MatchString(expression) && !foundName || celNotes.MatchString(expression) {
 		c.unsolved++
 	}
 }

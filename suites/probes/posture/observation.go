@@ -26,6 +26,8 @@ type Observation struct {
 	OtherRules int    `json:"otherRules"`
 	// Engines has one entry for each of EngineResources.
 	Engines []EnginePolicies `json:"engines"`
+	// Exceptions has one entry for each of ExceptionResources.
+	Exceptions []Exceptions `json:"exceptions"`
 	// ServersListed is how many addresses of API servers the cluster names;
 	// Servers has one entry for each of them.
 	ServersListed int      `json:"serversListed"`
@@ -34,7 +36,7 @@ type Observation struct {
 	Faults []FaultTry `json:"faults"`
 	// After is the golden pod after everything else.
 	After admission.Attempt `json:"after"`
-	// Escape is the try to leave the scope of rules by labels on a pod.
+	// Escape is the try to leave the scope of rules by labels or names of a pod.
 	Escape Escape `json:"escape"`
 	// Lifts has one entry for each of LiftResources.
 	Lifts []Lift `json:"lifts"`
@@ -121,16 +123,29 @@ const (
 	EffectUnknown Effect = "unknown"
 )
 
-// EnginePolicies counts the policies on pods of one resource of an engine.
+// EnginePolicies counts the policies on pods of the tenant of one resource of an
+// engine.
 type EnginePolicies struct {
 	Group    string `json:"group"`
 	Resource string `json:"resource"`
 	// State says whether they could be read.
 	State State `json:"state"`
 	// Enforcing and Reporting policies on pods; a policy with both kinds of
-	// rules reports.
-	Enforcing int `json:"enforcing"`
-	Reporting int `json:"reporting"`
+	// rules reports. Conditional ones report, and conditions that are not solved
+	// here decide whether they look at pods of the tenant.
+	Enforcing   int `json:"enforcing"`
+	Reporting   int `json:"reporting"`
+	Conditional int `json:"conditional"`
+}
+
+// Exceptions counts the objects of one resource that spare pods.
+type Exceptions struct {
+	Group    string `json:"group"`
+	Resource string `json:"resource"`
+	// State says whether they could be read.
+	State State `json:"state"`
+	// Count of them, whomever they spare.
+	Count int `json:"count"`
 }
 
 // State of an engine's policies.
@@ -148,6 +163,12 @@ const (
 func (o Observation) Unread() bool {
 	return slices.ContainsFunc(o.Engines, func(e EnginePolicies) bool { return e.State == StateNotReadable }) ||
 		slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Engine != EngineOther && o.Unknown(r) })
+}
+
+// ExceptionsUnread reports whether there are objects that spare pods and could
+// not be read.
+func (o Observation) ExceptionsUnread() bool {
+	return slices.ContainsFunc(o.Exceptions, func(e Exceptions) bool { return e.State == StateNotReadable })
 }
 
 // Unknown reports whether the rule is a validating webhook of which nobody
@@ -200,20 +221,20 @@ type FaultTry struct {
 	admission.Attempt
 }
 
-// Escape is what became of pods that carry labels by which rules choose whom
+// Escape is what became of pods with labels or names by which rules choose whom
 // to spare.
 type Escape struct {
-	// Candidates are labels, each with one value, by which a pod may leave the
-	// scope of a rule; Protected of them are refused on a pod without fault,
-	// NotTried are more than are tried, or the run's own.
+	// Candidates are labels, each with one value, and names, by which a pod may
+	// leave the scope of a rule; Protected of them are refused on a pod without
+	// fault, NotTried are more than are tried, or the run's own.
 	Candidates int `json:"candidates"`
 	Protected  int `json:"protected"`
 	NotTried   int `json:"notTried"`
-	// Unsolved are conditions that look at labels or annotations of which
+	// Unsolved are conditions that look at labels, annotations or names of which
 	// nothing could be read that a pod might set.
 	Unsolved int `json:"unsolved"`
-	// Rounds are the sets of labels that were tried on faults: each that is not
-	// protected alone, and one value of each key together.
+	// Rounds are the sets of labels and names that were tried on faults: each
+	// that is not protected alone, and one of each key together.
 	Rounds int `json:"rounds"`
 	// Golden is the pod without fault with such labels: the first that was not
 	// admitted, or the last.
@@ -224,17 +245,19 @@ type Escape struct {
 	Tries    []EscapeTry `json:"tries"`
 }
 
-// EscapeTry is a pod with a fault that was refused without the labels. Where it
-// was admitted with them, both are tried once more: a moment at which a rule
-// was not in force must not look like an exemption.
+// EscapeTry is a pod with a fault that was refused without the labels or the
+// name. Where it was admitted with them, both are tried once more: a moment at
+// which a rule was not in force must not look like an exemption.
 type EscapeTry struct {
-	Fault        string            `json:"fault"`
+	Fault string `json:"fault"`
+	// Named: the set holds a name.
+	Named        bool              `json:"named"`
 	With         admission.Attempt `json:"with"`
 	WithoutAgain admission.Attempt `json:"withoutAgain"`
 	WithAgain    admission.Attempt `json:"withAgain"`
 }
 
-// Spared reports whether the labels, and nothing else, brought the pod in.
+// Spared reports whether the set, and nothing else, brought the pod in.
 func (t EscapeTry) Spared() bool {
 	return t.With.Class == admission.Admitted && t.WithoutAgain.Kept() && t.WithAgain.Class == admission.Admitted
 }
@@ -276,6 +299,15 @@ func (o Observation) Complete() bool {
 	}
 	for i, e := range o.Engines {
 		if e.Group != engines[i].Group || e.Resource != engines[i].Resource {
+			return false
+		}
+	}
+	exceptions := ExceptionResources()
+	if len(o.Exceptions) != len(exceptions) {
+		return false
+	}
+	for i, e := range o.Exceptions {
+		if e.Group != exceptions[i].Group || e.Resource != exceptions[i].Resource {
 			return false
 		}
 	}

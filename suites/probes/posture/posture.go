@@ -28,7 +28,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/admission"
 )
 
-// maxCandidates bounds the labels that are tried.
+// maxCandidates bounds the labels and names that are tried.
 const maxCandidates = 12
 
 const registrationGroup = "admissionregistration.k8s.io"
@@ -56,7 +56,7 @@ var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 // Observe looks, tries between two readings of the counters, and asks.
 func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	o := Observation{
-		Expected: len(env.Namespaces), Namespaces: []Namespace{}, Rules: []Rule{}, Engines: []EnginePolicies{}, Servers: []Server{}, Faults: []FaultTry{},
+		Expected: len(env.Namespaces), Namespaces: []Namespace{}, Rules: []Rule{}, Engines: []EnginePolicies{}, Exceptions: []Exceptions{}, Servers: []Server{}, Faults: []FaultTry{},
 		After: notTried(), Escape: Escape{Golden: notTried(), Tries: []EscapeTry{}}, Lifts: []Lift{},
 		OwnServiceAccount: env.PodAccount(env.Namespaces[0]) != "",
 	}
@@ -64,7 +64,7 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 		return o, &check.Stopped{Phase: phase, Err: errors.New(word(err))}
 	}
 	var err error
-	if o.MayCreatePods, err = may(ctx, env, authorizationv1.ResourceAttributes{Namespace: env.Namespaces[0], Verb: "create", Resource: "pods"}); err != nil {
+	if o.MayCreatePods, err = env.TenantMay(ctx, authorizationv1.ResourceAttributes{Namespace: env.Namespaces[0], Verb: "create", Resource: "pods"}); err != nil {
 		return stopped("ask whether the tenant may create pods", err)
 	}
 	if o.MayCreatePods {
@@ -94,7 +94,10 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 		return stopped("ask for the API's resources", err)
 	}
 	for _, r := range EngineResources() {
-		o.Engines = append(o.Engines, enginePolicies(ctx, env, known, r, &rules.candidates))
+		o.Engines = append(o.Engines, enginePolicies(ctx, env, known, r, labels, &rules.candidates))
+	}
+	for _, r := range ExceptionResources() {
+		o.Exceptions = append(o.Exceptions, exceptions(ctx, env, known, r, labels, &rules.candidates))
 	}
 	if o.Lifts, err = lifts(ctx, env, known); err != nil {
 		return stopped("ask what the tenant may change", err)
@@ -226,10 +229,10 @@ func (o *Observation) try(ctx context.Context, env *cluster.Env, rules seen) err
 	return nil
 }
 
-// escape tries to leave the scope of rules by labels: each alone, and one value
-// of each key together, because an exemption may want several. First on a pod
-// without fault, because some may be protected, then on each fault that was
-// refused without.
+// escape tries to leave the scope of rules by labels and names: each alone, and
+// one value of each key and a name together, because an exemption may want
+// several. First on a pod without fault, because some may be protected, then on
+// each fault that was refused without.
 func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates) {
 	first := env.Namespaces[0]
 	e := &o.Escape
@@ -239,8 +242,8 @@ func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates
 		e.NotTried += more
 		free = free[:maxCandidates]
 	}
-	golden := func(labels map[string]string) bool {
-		a := admission.Specimen{Namespace: first, Labels: labels}.Send(ctx, env)
+	golden := func(as map[string]string) bool {
+		a := disguised(first, "", as).Send(ctx, env)
 		if a.Class == admission.Policy {
 			return false
 		}
@@ -267,14 +270,14 @@ func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates
 	if len(together) > 1 && golden(together) {
 		sets = append(sets, together)
 	}
-	for _, labels := range sets {
+	for _, as := range sets {
 		for _, f := range o.Faults {
 			if !f.Kept() {
 				continue
 			}
 			e.Expected++
-			with := admission.Specimen{Namespace: first, Fault: f.Fault, Labels: labels}
-			t := EscapeTry{Fault: f.Fault, With: with.Send(ctx, env), WithoutAgain: notTried(), WithAgain: notTried()}
+			with := disguised(first, f.Fault, as)
+			t := EscapeTry{Fault: f.Fault, Named: with.Name != "", With: with.Send(ctx, env), WithoutAgain: notTried(), WithAgain: notTried()}
 			if t.With.Class == admission.Admitted {
 				// In this order: a rule that holds every other time would otherwise
 				// look like one that spares the label.
@@ -284,6 +287,17 @@ func (o *Observation) escape(ctx context.Context, env *cluster.Env, c candidates
 			e.Tries = append(e.Tries, t)
 		}
 	}
+}
+
+// disguised is a pod with labels by key, and the name of byName.
+func disguised(namespace, fault string, as map[string]string) admission.Specimen {
+	s := admission.Specimen{Namespace: namespace, Fault: fault, Labels: map[string]string{}, Name: as[byName]}
+	for key, value := range as {
+		if key != byName {
+			s.Labels[key] = value
+		}
+	}
+	return s
 }
 
 // Families of an API server's metrics.

@@ -135,6 +135,12 @@ func TestNamedInCEL(t *testing.T) {
 		`request.userInfo.username != 'system:serviceaccount:kube-system:x'`:                                 {"", 0},
 		`object.metadata.labels["not a key!"] == "x"`:                                                        {"", 1},
 		`object.metadata.labels.all(k, k.startsWith("x"))`:                                                   {"", 1},
+		`object.metadata.name != 'x'`:                                                                        {"=x", 0},
+		`!request.name.startsWith("debug-")`:                                                                 {"=debug-x", 0},
+		`object.metadata.?name.orValue('') in ['a', "b"]`:                                                    {"=a =b", 0},
+		`object.metadata.name != object.metadata.namespace`:                                                  {"", 1},
+		`namespaceObject.metadata.name != 'x'`:                                                               {"", 0},
+		`object.metadata.namespace != 'x'`:                                                                   {"", 0},
 		`object.metadata.annotations["skip"] == "x"`:                                                         {"", 1},
 		`namespaceObject.metadata.labels["skip"] == "x"`:                                                     {"", 0},
 		`'exempt' in object.metadata.?labels || object.metadata.labels['exempt-2'] == "still a one"`:         {"exempt=true exempt-2=true", 0},
@@ -159,32 +165,87 @@ func written(c candidates) string {
 }
 
 func TestPolicies(t *testing.T) {
+	namespaces := []map[string]string{{"kubernetes.io/metadata.name": "tenant-a", "team": "x"}, {"kubernetes.io/metadata.name": "tenant-b"}}
+	rule := func(match, rest string) string {
+		return `{"spec":{"validationFailureAction":"Enforce","rules":[{"match":` + match + `,` + rest + `}]}}`
+	}
+	pods := `{"any":[{"resources":{"kinds":["Pod"]}}]}`
+	audit := `"validate":{"failureAction":"Audit"}`
+	constraints := `"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]`
 	for name, c := range map[string]struct {
-		policy             string
-		applies, enforcing bool
-		candidates         string
+		policy     string
+		does       does
+		candidates string
 	}{
-		"enforce":          {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{}}]}}`, true, true, ""},
-		"older word":       {`{"spec":{"validationFailureAction":"enforce","rules":[{"match":{"resources":{"kinds":["Pod"]}},"validate":{}}]}}`, true, true, ""},
-		"audit by default": {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{}}]}}`, true, false, ""},
-		"the rule decides": {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{"failureAction":"Audit"}}]}}`, true, false, ""},
-		"of others":        {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Service"]}}]},"validate":{}}]}}`, false, true, ""},
-		"mutates":          {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]}}]}}`, false, true, ""},
-		"spares a label": {`{"spec":{"validationFailureAction":"Enforce","rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},
-			"exclude":{"any":[{"resources":{"selector":{"matchLabels":{"exempt":"yes"}}}}]},"validate":{}}]}}`, true, true, "exempt=yes"},
-		"CEL denies":  {`{"spec":{"validationActions":["Deny"],"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]}}}`, true, true, ""},
-		"CEL audits":  {`{"spec":{"validationActions":["Audit","Warn"],"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]}}}`, true, false, ""},
-		"CEL, others": {`{"spec":{"validationActions":["Audit"],"matchConstraints":{"resourceRules":[{"apiGroups":["apps"],"apiVersions":["v1"],"operations":["CREATE"],"resources":["deployments"]}]}}}`, false, false, ""},
+		"enforce":          {rule(pods, `"validate":{}`), enforces, ""},
+		"older word":       {`{"spec":{"validationFailureAction":"enforce","rules":[{"match":{"resources":{"kinds":["Pod"]}},"validate":{}}]}}`, enforces, ""},
+		"audit by default": {`{"spec":{"rules":[{"match":{"any":[{"resources":{"kinds":["Pod"]}}]},"validate":{}}]}}`, reports, ""},
+		"the rule decides": {rule(pods, audit), reports, ""},
+		"one of two rules": {`{"spec":{"rules":[{"match":` + pods + `,` + audit + `},{"match":` + pods + `,"preconditions":{},"validate":{"failureAction":"Enforce"}}]}}`, reports, ""},
+		"of others":        {rule(`{"any":[{"resources":{"kinds":["Service"]}}]}`, audit), nothing, ""},
+		"mutates":          {rule(pods, `"mutate":{}`), nothing, ""},
+		"namespaces of others": {
+			rule(`{"any":[{"resources":{"kinds":["Pod"],"namespaces":["kube-*","other"]}}]}`, audit), nothing, ""},
+		"namespaces of the tenant": {
+			rule(`{"any":[{"resources":{"kinds":["Pod"],"namespaces":["tenant-?"]}}]}`, audit), reports, ""},
+		"selected namespaces":          {rule(`{"resources":{"kinds":["Pod"],"namespaceSelector":{"matchLabels":{"team":"x"}}}}`, audit), reports, ""},
+		"selected namespaces of other": {rule(`{"resources":{"kinds":["Pod"],"namespaceSelector":{"matchLabels":{"team":"y"}}}}`, audit), nothing, ""},
+		"kind and place apart":         {rule(`{"all":[{"resources":{"kinds":["Pod"]}},{"resources":{"namespaces":["tenant-a"]}}]}`, audit), reports, ""},
+		"kind apart, place of others":  {rule(`{"all":[{"resources":{"kinds":["Pod"]}},{"resources":{"namespaces":["z"]}}]}`, audit), nothing, ""},
+		"preconditions":                {rule(pods, `"preconditions":{"all":[{"key":"x"}]},`+audit), reportsPerhaps, ""},
+		"excludes the tenant":          {rule(pods, `"exclude":{"any":[{"resources":{"namespaces":["tenant-*"]}}]},`+audit), reportsPerhaps, ""},
+		"excludes others":              {rule(pods, `"exclude":{"any":[{"resources":{"namespaces":["kube-system"]}}]},`+audit), reports, ""},
+		"spares a label":               {rule(pods, `"exclude":{"any":[{"resources":{"selector":{"matchLabels":{"exempt":"yes"}}}}]},"validate":{}`), enforces, "exempt=yes"},
+		"spares a name":                {rule(pods, `"exclude":{"any":[{"resources":{"names":["debug-*"],"name":"shell"}}]},"validate":{}`), enforces, "=debug-x =shell"},
+		"CEL denies":                   {`{"spec":{"validationActions":["Deny"],` + constraints + `}}}`, enforces, ""},
+		"CEL audits":                   {`{"spec":{"validationActions":["Audit","Warn"],` + constraints + `}}}`, reports, ""},
+		"CEL audits perhaps":           {`{"spec":{"validationActions":["Audit"],"matchConditions":[{"expression":"true"}],` + constraints + `}}}`, reportsPerhaps, ""},
+		"CEL, other namespaces":        {`{"spec":{"validationActions":["Audit"],` + constraints + `,"namespaceSelector":{"matchLabels":{"team":"y"}}}}}`, nothing, ""},
+		"CEL, others":                  {`{"spec":{"validationActions":["Audit"],"matchConstraints":{"resourceRules":[{"apiGroups":["apps"],"apiVersions":["v1"],"operations":["CREATE"],"resources":["deployments"]}]}}}`, nothing, ""},
+		"CEL spares a name": {`{"spec":{"validationActions":["Deny"],"matchConditions":[{"expression":"!object.metadata.name.startsWith('debug-')"}],` + constraints +
+			`,"excludeResourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["*"],"resources":["pods"],"resourceNames":["shell"]}]}}}`, enforces, "=debug-x =shell"},
 	} {
 		var p policy
 		if err := json.Unmarshal([]byte(c.policy), &p); err != nil {
-			t.Fatal(err)
+			t.Fatal(name, err)
 		}
-		applies, enforcing := p.enforced()
 		var found candidates
 		p.exemptions(&found)
-		if applies != c.applies || enforcing != c.enforcing || written(found) != c.candidates {
-			t.Errorf("%s: applies %t, enforcing %t, candidates %q", name, applies, enforcing, written(found))
+		if got := p.on(namespaces); got != c.does || written(found) != c.candidates {
+			t.Errorf("%s: does %d, candidates %q, want %d, %q", name, got, written(found), c.does, c.candidates)
+		}
+	}
+}
+
+func TestExceptions(t *testing.T) {
+	namespaces := []map[string]string{{"kubernetes.io/metadata.name": "tenant-a"}}
+	for name, c := range map[string]struct{ exception, candidates string }{
+		"by name":             {`{"spec":{"match":{"any":[{"resources":{"kinds":["Pod"],"names":["legacy-*"]}}]}}}`, "=legacy-x"},
+		"by label":            {`{"spec":{"match":{"all":[{"resources":{"selector":{"matchLabels":{"legacy":"yes"}}}}]}}}`, "legacy=yes"},
+		"of others":           {`{"spec":{"match":{"any":[{"resources":{"namespaces":["kube-system"],"names":["legacy-*"]}}]}}}`, ""},
+		"of the tenant":       {`{"spec":{"match":{"any":[{"resources":{"namespaces":["tenant-*"],"names":["legacy"]}}]}}}`, "=legacy"},
+		"by a CEL expression": {`{"spec":{"matchConditions":[{"expression":"object.metadata.name == 'legacy'"}]}}`, "=legacy"},
+	} {
+		var p policy
+		if err := json.Unmarshal([]byte(c.exception), &p); err != nil {
+			t.Fatal(name, err)
+		}
+		var found candidates
+		p.spares(namespaces, &found)
+		if written(found) != c.candidates {
+			t.Errorf("%s: candidates %q, want %q", name, written(found), c.candidates)
+		}
+	}
+}
+
+// What a pattern makes is a name, and what the pattern means is true of it.
+func TestNameLike(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"debug": "debug", "debug-": "debug-x", "-debug": "x-debug", "debug-*": "debug-x", "a?c": "axc", "*": "x", "^debug-.*$": "debug-x",
+		"": "", "^(a|b)$": "", "Not A Name": "", "tenant/debug": "",
+	} {
+		if got := nameLike(pattern); got != want {
+			t.Errorf("%q: %q, want %q", pattern, got, want)
 		}
 	}
 }

@@ -31,6 +31,8 @@ type scope struct {
 	namespaces *metav1.LabelSelector
 	objects    *metav1.LabelSelector
 	conditions []registrationv1.MatchCondition
+	// names of objects that it spares.
+	names []string
 }
 
 // look reads the cluster's webhooks and policies. The namespaces are given by
@@ -112,11 +114,15 @@ func failsOf(p *registrationv1.FailurePolicyType) Fails {
 }
 
 func scopeOf(m *registrationv1.MatchResources, conditions []registrationv1.MatchCondition) scope {
-	return scope{rules: unnamed(m.ResourceRules), except: unnamed(m.ExcludeResourceRules), namespaces: m.NamespaceSelector, objects: m.ObjectSelector, conditions: conditions}
+	s := scope{rules: unnamed(m.ResourceRules), except: unnamed(m.ExcludeResourceRules), namespaces: m.NamespaceSelector, objects: m.ObjectSelector, conditions: conditions}
+	for _, r := range m.ExcludeResourceRules {
+		s.names = append(s.names, r.ResourceNames...)
+	}
+	return s
 }
 
-// unnamed leaves out rules that are for objects of certain names: a pod whose
-// name the API server makes is none of them.
+// unnamed leaves out rules that are for objects of certain names: a pod is none
+// of them unless it chooses to be.
 func unnamed(rules []registrationv1.NamedRuleWithOperations) []registrationv1.RuleWithOperations {
 	var out []registrationv1.RuleWithOperations
 	for _, r := range rules {
@@ -156,10 +162,7 @@ func (s *seen) add(r Rule, namespaces []map[string]string, podLabels map[string]
 	s.rules = append(s.rules, r)
 	if r.Kind != MutatingWebhook {
 		for _, c := range scopes {
-			s.candidates.escape(c.objects)
-			for _, condition := range c.conditions {
-				s.candidates.named(condition.Expression)
-			}
+			s.candidates.leave(c)
 		}
 	}
 	return true
