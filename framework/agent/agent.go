@@ -62,7 +62,7 @@ type Line struct {
 	// Client and Seq name an attempt: the client's name and a count from 1.
 	Client string `json:"client,omitempty"`
 	Seq    int64  `json:"seq,omitempty"`
-	// Target is the name of the server that was dialled.
+	// Target is the name by which the client dialled the server.
 	Target string `json:"target,omitempty"`
 	Result Result `json:"result,omitempty"`
 	// Detail of an Other result.
@@ -140,40 +140,95 @@ const readBuffer = 4 << 10
 // Serve is the role of a server.
 type Serve struct {
 	Nonce string
-	// Port on which greetings are echoed.
-	Port int
+	// Ports on which greetings are echoed over TCP, UDPPorts over UDP.
+	Ports    []int
+	UDPPorts []int
 	// ReadyPort is opened ReadyAfter the start; a readiness probe asks there.
 	ReadyPort  int
 	ReadyAfter time.Duration
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, or until one of the ports can not be served any
+// more: a server that went on with the others would look shut off.
 func (s Serve) Run(ctx context.Context, out io.Writer) error {
 	w := NewWriter(out, s.Nonce)
+	serving, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(s.Port))
-	if err != nil {
-		return fmt.Errorf("listen for greetings: %w", err)
+	var listeners []net.Listener
+	var sockets []net.PacketConn
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+		for _, c := range sockets {
+			c.Close()
+		}
+	}()
+	for _, port := range s.Ports {
+		l, err := listen.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+		if err != nil {
+			return fmt.Errorf("listen for greetings: %w", err)
+		}
+		listeners = append(listeners, l)
 	}
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
+	for _, port := range s.UDPPorts {
+		c, err := listen.ListenPacket(ctx, "udp", ":"+strconv.Itoa(port))
+		if err != nil {
+			return fmt.Errorf("listen for greetings: %w", err)
+		}
+		sockets = append(sockets, c)
+	}
 	if err := w.Write(Line{Event: Listening}); err != nil {
 		return err
 	}
-	go becomeReady(ctx, w, s.ReadyPort, s.ReadyAfter)
+	go becomeReady(serving, w, s.ReadyPort, s.ReadyAfter)
+	for _, l := range listeners {
+		go func() { cancel(s.accept(serving, l, w)) }()
+	}
+	for _, c := range sockets {
+		go func() { cancel(s.receive(serving, c, w)) }()
+	}
+	<-serving.Done()
+	if ctx.Err() == nil {
+		return context.Cause(serving)
+	}
+	return w.Write(Line{Event: Stopping})
+}
+
+// accept serves a TCP port until that is not possible any more.
+func (s Serve) accept(ctx context.Context, l net.Listener, w *Writer) error {
 	for {
 		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return w.Write(Line{Event: Stopping})
-			}
-			if !passing(err) {
-				return fmt.Errorf("accept: %w", err)
-			}
+		switch {
+		case err == nil:
+			go s.greet(c, w)
+		case ctx.Err() != nil:
+			return nil
+		case !passing(err):
+			return fmt.Errorf("accept: %w", err)
+		default:
 			pause(ctx, acceptPause)
-			continue
 		}
-		go s.greet(c, w)
+	}
+}
+
+// receive serves a UDP port until that is not possible any more.
+func (s Serve) receive(ctx context.Context, c net.PacketConn, w *Writer) error {
+	buffer := make([]byte, maxLine)
+	for {
+		n, from, err := c.ReadFrom(buffer)
+		switch {
+		case err == nil:
+			if line := string(buffer[:n]); s.saw(line, w) {
+				_, _ = c.WriteTo([]byte(line), from) // as below
+			}
+		case ctx.Err() != nil:
+			return nil
+		default:
+			// What a client's host answered to an echo shows here.
+			pause(ctx, acceptPause)
+		}
 	}
 }
 
@@ -220,7 +275,7 @@ func becomeReady(ctx context.Context, w *Writer, port int, after time.Duration) 
 	}
 }
 
-// greet reads "nonce client seq\n", says that it was seen, and echoes it.
+// greet reads a greeting, says that it was seen, and echoes it.
 func (s Serve) greet(c net.Conn, w *Writer) {
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -230,19 +285,21 @@ func (s Serve) greet(c net.Conn, w *Writer) {
 	if err != nil {
 		return
 	}
+	if s.saw(line, w) {
+		// A lost echo is the client's to notice; that it was seen is already said.
+		_, _ = io.WriteString(c, line)
+	}
+}
+
+// saw says that a greeting was seen, and reports whether it was one:
+// "nonce client target seq\n".
+func (s Serve) saw(line string, w *Writer) bool {
 	words := strings.Fields(line)
-	if len(words) != 3 || words[0] != s.Nonce || !utf8.ValidString(line) {
-		return
+	if len(words) != 4 || words[0] != s.Nonce || !utf8.ValidString(line) {
+		return false
 	}
-	seq, err := strconv.ParseInt(words[2], 10, 64)
-	if err != nil {
-		return
-	}
-	if w.Write(Line{Event: Seen, Client: words[1], Seq: seq}) != nil {
-		return
-	}
-	// A lost echo is the client's to notice; that it was seen is already said.
-	_, _ = io.WriteString(c, line)
+	seq, err := strconv.ParseInt(words[3], 10, 64)
+	return err == nil && w.Write(Line{Event: Seen, Client: words[1], Target: words[2], Seq: seq}) == nil
 }
 
 // Target is a server to dial.
@@ -251,6 +308,8 @@ type Target struct {
 	Name string
 	// Address is host:port.
 	Address string
+	// UDP instead of TCP.
+	UDP bool
 }
 
 // Dial is the role of a client: it dials every target once per Interval from a
@@ -270,6 +329,11 @@ type Dial struct {
 func (d Dial) Run(ctx context.Context, out io.Writer) error {
 	if len(strings.Fields(d.Client)) != 1 || strings.TrimSpace(d.Client) != d.Client {
 		return fmt.Errorf("client name %q: want one word, for it is a word of the greeting", d.Client)
+	}
+	for _, t := range d.Targets {
+		if len(strings.Fields(t.Name)) != 1 || strings.TrimSpace(t.Name) != t.Name {
+			return fmt.Errorf("target name %q: want one word, for it is a word of the greeting", t.Name)
+		}
 	}
 	if d.Interval <= 0 || d.Timeout <= 0 {
 		return fmt.Errorf("interval %s and timeout %s: want both above zero", d.Interval, d.Timeout)
@@ -313,7 +377,11 @@ func (d Dial) attempt(ctx context.Context, t Target, seq int64) (Result, string)
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, "tcp", t.Address)
+	network := "tcp"
+	if t.UDP {
+		network = "udp"
+	}
+	c, err := dialer.DialContext(ctx, network, t.Address)
 	if err != nil {
 		return classify(err)
 	}
@@ -322,7 +390,7 @@ func (d Dial) attempt(ctx context.Context, t Target, seq int64) (Result, string)
 	if err := c.SetDeadline(deadline); err != nil {
 		return Other, "set the deadline"
 	}
-	greeting := fmt.Sprintf("%s %s %d\n", d.Nonce, d.Client, seq)
+	greeting := fmt.Sprintf("%s %s %s %d\n", d.Nonce, d.Client, t.Name, seq)
 	if _, err := io.WriteString(c, greeting); err != nil {
 		return classify(err)
 	}

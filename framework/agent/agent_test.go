@@ -112,8 +112,8 @@ func client(t *testing.T, nonce string, targets ...Target) Dial {
 
 func TestEchoIsSeenByBothSides(t *testing.T) {
 	port := freePort(t)
-	server := serve(t, Serve{Nonce: "n", Port: port, ReadyPort: freePort(t)})
-	c := dial(t, client(t, "n", Target{"server-1", address(port)}))
+	server := serve(t, Serve{Nonce: "n", Ports: []int{port}, ReadyPort: freePort(t)})
+	c := dial(t, client(t, "n", Target{Name: "server-1", Address: address(port)}))
 	l := c.await(t, "n", func(l Line) bool { return l.Event == Attempt && l.Seq == 3 })
 	if l.Result != Echo || l.Client != "client-1" || l.Target != "server-1" {
 		t.Errorf("attempt is %+v, want an echo", l)
@@ -128,8 +128,8 @@ func TestEchoIsSeenByBothSides(t *testing.T) {
 
 func TestServerOfAnotherRunAnswersNothing(t *testing.T) {
 	port := freePort(t)
-	server := serve(t, Serve{Nonce: "theirs", Port: port, ReadyPort: freePort(t)})
-	c := dial(t, client(t, "ours", Target{"s", address(port)}))
+	server := serve(t, Serve{Nonce: "theirs", Ports: []int{port}, ReadyPort: freePort(t)})
+	c := dial(t, client(t, "ours", Target{Name: "s", Address: address(port)}))
 	if l := c.await(t, "ours", isEvent(Attempt)); l.Result != Reset {
 		t.Errorf("result %q, want %q: the connection was closed without an echo", l.Result, Reset)
 	}
@@ -140,10 +140,82 @@ func TestServerOfAnotherRunAnswersNothing(t *testing.T) {
 	}
 }
 
+// A server with several ports says of each greeting by which name it was
+// dialled, over TCP and UDP.
+func TestEachTargetIsToldApart(t *testing.T) {
+	first, second, udp := freePort(t), freePort(t), freePort(t)
+	server := serve(t, Serve{Nonce: "n", Ports: []int{first, second}, UDPPorts: []int{udp}, ReadyPort: freePort(t)})
+	c := dial(t, client(t, "n", Target{Name: "one", Address: address(first)}, Target{Name: "two", Address: address(second)},
+		Target{Name: "three", Address: address(udp), UDP: true}))
+	for _, name := range []string{"one", "two", "three"} {
+		l := c.await(t, "n", func(l Line) bool { return l.Event == Attempt && l.Target == name && l.Seq == 2 })
+		if l.Result != Echo {
+			t.Errorf("%s: %+v, want an echo", name, l)
+		}
+		server.await(t, "n", func(l Line) bool { return l.Event == Seen && l.Target == name && l.Seq == 2 })
+	}
+}
+
+func TestUDPWithoutAListener(t *testing.T) {
+	c := dial(t, client(t, "n", Target{Name: "s", Address: address(freePort(t)), UDP: true}))
+	if l := c.await(t, "n", isEvent(Attempt)); l.Result != Refused {
+		t.Errorf("result %q, want %q", l.Result, Refused)
+	}
+}
+
+func TestUDPSilence(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	d := client(t, "n", Target{Name: "s", Address: silent.LocalAddr().String(), UDP: true})
+	d.Timeout = 50 * time.Millisecond
+	if l := dial(t, d).await(t, "n", isEvent(Attempt)); l.Result != TimedOut {
+		t.Errorf("result %q, want %q", l.Result, TimedOut)
+	}
+}
+
+func TestHostileDatagramsAreNeitherSeenNorEchoed(t *testing.T) {
+	port := freePort(t)
+	out := serve(t, Serve{Nonce: "n", UDPPorts: []int{port}, ReadyPort: freePort(t)})
+	out.await(t, "n", isEvent(Listening))
+	hostile, err := net.Dial("udp", address(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hostile.Close() })
+	for _, greeting := range []string{"", "\n", "n client t\n", "other client t 1\n", "n \xff t 1\n", strings.Repeat("n ", 4000)} {
+		_, _ = io.WriteString(hostile, greeting)
+	}
+	// It still serves, and what came before was read before.
+	c := dial(t, client(t, "n", Target{Name: "s", Address: address(port), UDP: true}))
+	c.await(t, "n", func(l Line) bool { return l.Result == Echo })
+	for _, l := range out.lines(t, "n") {
+		if l.Event == Seen && l.Client != "client-1" {
+			t.Errorf("saw %+v", l)
+		}
+	}
+	if err := hostile.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := hostile.Read(make([]byte, maxLine)); err == nil {
+		t.Errorf("%d bytes came back", n)
+	}
+}
+
+func TestNamesAreWords(t *testing.T) {
+	for _, name := range []string{"", "two words", " s", "s\n"} {
+		if err := client(t, "n", Target{Name: name, Address: "127.0.0.1:1"}).Run(t.Context(), io.Discard); err == nil {
+			t.Errorf("target name %q was accepted", name)
+		}
+	}
+}
+
 func TestReadyOnlyAfterTheDelay(t *testing.T) {
 	ready := freePort(t)
 	start := time.Now()
-	out := serve(t, Serve{Nonce: "n", Port: freePort(t), ReadyPort: ready, ReadyAfter: 300 * time.Millisecond})
+	out := serve(t, Serve{Nonce: "n", Ports: []int{freePort(t)}, ReadyPort: ready, ReadyAfter: 300 * time.Millisecond})
 	if c, err := net.Dial("tcp", address(ready)); err == nil {
 		c.Close()
 		t.Error("the readiness port is open before its time")
@@ -161,11 +233,11 @@ func TestReadyOnlyAfterTheDelay(t *testing.T) {
 
 func TestHostileGreetingsAreNeitherSeenNorEchoed(t *testing.T) {
 	port := freePort(t)
-	out := serve(t, Serve{Nonce: "n", Port: port, ReadyPort: freePort(t)})
+	out := serve(t, Serve{Nonce: "n", Ports: []int{port}, ReadyPort: freePort(t)})
 	for _, greeting := range []string{
-		"", "\n", "n\n", "n client\n", "n client 1 more\n", "n client x\n", "n client 99999999999999999999\n",
-		"other client 1\n", "N client 1\n", "n client 1" /* no end */, strings.Repeat("n ", 4000) + "\n",
-		"\x00\xff\xfe\n", "GET / HTTP/1.1\r\n\r\n", "n \xff 1\n", "n " + strings.Repeat("c", maxLine) + " 1\n",
+		"", "\n", "n\n", "n client\n", "n client 1\n", "n client t 1 more\n", "n client t x\n", "n client t 99999999999999999999\n",
+		"other client t 1\n", "N client t 1\n", "n client t 1" /* no end */, strings.Repeat("n ", 4000) + "\n",
+		"\x00\xff\xfe\n", "GET / HTTP/1.1\r\n\r\n", "n \xff t 1\n", "n " + strings.Repeat("c", maxLine) + " t 1\n",
 	} {
 		c, err := net.Dial("tcp", address(port))
 		if err != nil {
@@ -187,7 +259,7 @@ func TestHostileGreetingsAreNeitherSeenNorEchoed(t *testing.T) {
 		}
 	}
 	// It still serves.
-	c := dial(t, client(t, "n", Target{"s", address(port)}))
+	c := dial(t, client(t, "n", Target{Name: "s", Address: address(port)}))
 	c.await(t, "n", func(l Line) bool { return l.Result == Echo })
 }
 
@@ -209,7 +281,7 @@ func TestWrongAnswersAreNoEcho(t *testing.T) {
 				c.Close()
 			}
 		}()
-		c := dial(t, client(t, "n", Target{"s", l.Addr().String()}))
+		c := dial(t, client(t, "n", Target{Name: "s", Address: l.Addr().String()}))
 		if line := c.await(t, "n", isEvent(Attempt)); line.Result != want {
 			t.Errorf("answer %.10q is %q, want %q", answer, line.Result, want)
 		}
@@ -222,7 +294,7 @@ func TestSilentServerTimesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	d := client(t, "n", Target{"s", l.Addr().String()})
+	d := client(t, "n", Target{Name: "s", Address: l.Addr().String()})
 	d.Timeout = 50 * time.Millisecond
 	if line := dial(t, d).await(t, "n", isEvent(Attempt)); line.Result != TimedOut {
 		t.Errorf("result %q, want %q", line.Result, TimedOut)
@@ -230,7 +302,7 @@ func TestSilentServerTimesOut(t *testing.T) {
 }
 
 func TestNobodyListeningIsRefused(t *testing.T) {
-	c := dial(t, client(t, "n", Target{"s", address(freePort(t))}))
+	c := dial(t, client(t, "n", Target{Name: "s", Address: address(freePort(t))}))
 	if line := c.await(t, "n", isEvent(Attempt)); line.Result != Refused {
 		t.Errorf("result %q, want %q", line.Result, Refused)
 	}
@@ -253,7 +325,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("nobody reads") }
 
 func TestDialEndsWhenNobodyReads(t *testing.T) {
-	d := client(t, "n", Target{"s", address(freePort(t))})
+	d := client(t, "n", Target{Name: "s", Address: address(freePort(t))})
 	if err := d.Run(context.Background(), broken{}); err == nil {
 		t.Error("no error although nothing could be written")
 	}

@@ -25,13 +25,14 @@ var (
 	CronJobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "cronjobs"}
 	Pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	Secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	Services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
 )
 
 // Resources lists the resources that probes may make, in the order in which
 // they are removed: what makes others first, then what runs.
 func Resources() []schema.GroupVersionResource {
-	return []schema.GroupVersionResource{CronJobs, Jobs, Deployments, ReplicaSets, StatefulSets, DaemonSets, Pods, NetworkPolicies, Secrets}
+	return []schema.GroupVersionResource{CronJobs, Jobs, Deployments, ReplicaSets, StatefulSets, DaemonSets, Pods, Services, NetworkPolicies, Secrets}
 }
 
 // CreateWorkload creates an object that makes pods, as tenant, and registers
@@ -67,6 +68,12 @@ func (e *Env) CreatePod(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, erro
 func (e *Env) CreateNetworkPolicy(ctx context.Context, p *networkingv1.NetworkPolicy) (*networkingv1.NetworkPolicy, error) {
 	e.adopt(NetworkPolicies, &p.ObjectMeta)
 	return e.Tenant.NetworkingV1().NetworkPolicies(p.Namespace).Create(ctx, p, metav1.CreateOptions{})
+}
+
+// CreateService creates the Service as tenant and registers its removal.
+func (e *Env) CreateService(ctx context.Context, s *corev1.Service) (*corev1.Service, error) {
+	e.adopt(Services, &s.ObjectMeta)
+	return e.Tenant.CoreV1().Services(s.Namespace).Create(ctx, s, metav1.CreateOptions{})
 }
 
 // CreateSecret creates the Secret through the given client, which acts as

@@ -26,13 +26,14 @@ func agentCommand() *cobra.Command {
 	var serve agent.Serve
 	s := &cobra.Command{
 		Use: "serve", Short: "Echo greetings", Args: noArguments,
-		Example: "  bvc agent serve --nonce 5f3a --port 18080 --ready-after 65s",
+		Example: "  bvc agent serve --nonce 5f3a --port 18080 --udp-port 18082 --ready-after 65s",
 		RunE: func(c *cobra.Command, _ []string) error {
 			serve.Nonce, serve.ReadyPort = nonce, readyPort
 			return toolFailed(serve.Run(c.Context(), c.OutOrStdout()))
 		},
 	}
-	s.Flags().IntVar(&serve.Port, "port", 18080, "port of the echo")
+	s.Flags().IntSliceVar(&serve.Ports, "port", []int{18080}, "TCP port of the echo, may be given several times")
+	s.Flags().IntSliceVar(&serve.UDPPorts, "udp-port", nil, "UDP port of the echo, may be given several times")
 	s.Flags().DurationVar(&serve.ReadyAfter, "ready-after", 0, "open the readiness port only after this time")
 
 	var dial agent.Dial
@@ -44,16 +45,17 @@ func agentCommand() *cobra.Command {
 			for _, t := range targets {
 				name, address, ok := strings.Cut(t, "=")
 				if !ok {
-					return usageError("--target %q is not of the form name=host:port", t)
+					return usageError("--target %q is not of the form name=host:port or name=udp:host:port", t)
 				}
-				dial.Targets = append(dial.Targets, agent.Target{Name: name, Address: address})
+				address, udp := strings.CutPrefix(address, "udp:")
+				dial.Targets = append(dial.Targets, agent.Target{Name: name, Address: address, UDP: udp})
 			}
 			dial.Nonce, dial.ReadyPort = nonce, readyPort
 			return toolFailed(dial.Run(c.Context(), c.OutOrStdout()))
 		},
 	}
 	d.Flags().StringVar(&dial.Client, "client", "", "name of this client")
-	d.Flags().StringArrayVar(&targets, "target", nil, "name=host:port of a server, may be given several times")
+	d.Flags().StringArrayVar(&targets, "target", nil, "name=host:port or name=udp:host:port of a server, may be given several times")
 	d.Flags().DurationVar(&dial.Interval, "interval", time.Second, "time between two attempts at one server")
 	d.Flags().DurationVar(&dial.Timeout, "timeout", 2*time.Second, "time for one attempt")
 	c.AddCommand(s, d)

@@ -46,6 +46,194 @@ var _ = check.Register(admission.Rule{
 	Policies: []string{"101 (hostPort)"},
 })...)
 
+// networkRemedy is for what a CNI does not do.
+func networkRemedy() v1alpha1.Text {
+	return v1alpha1.T(
+		"Ein CNI-Plugin einsetzen, das NetworkPolicies vollständig durchsetzt, und seine Einstellungen und seinen Policy-Agenten prüfen. Übergeordnete Regeln, die Zugriffe freigeben (AdminNetworkPolicy, eigene Ressourcen des CNI), prüfen.",
+		"Use a CNI plugin that enforces NetworkPolicies completely, and look at its settings and its policy agent. Look at overriding rules that grant access (AdminNetworkPolicy, the CNI's own resources).")
+}
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		return (e.Stage == reachability.StageDenied || e.Stage == reachability.StageNamespaceLabel) && (e.Way == reachability.UDP || e.Way == reachability.OtherUDP) && e.Who != reachability.Keeper
+	},
+	Required: v1alpha1.T(
+		"Eine NetworkPolicy sperrt und öffnet UDP wie TCP.",
+		"A NetworkPolicy closes and opens UDP as it does TCP."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/network-policy-enforced-for-udp",
+	Title: v1alpha1.T(
+		"NetworkPolicies wirken auch auf UDP",
+		"NetworkPolicies take effect on UDP as well"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		switch e.Stage {
+		case reachability.StagePodLabel:
+			return e.Who == reachability.GoodLocal
+		case reachability.StageNamespaceLabel:
+			return e.Who != reachability.Keeper && (e.Way == reachability.OtherTCP || e.Open && e.Way == reachability.TCP)
+		}
+		return false
+	},
+	Required: v1alpha1.T(
+		"Eine NetworkPolicy, die einen Port freigibt, öffnet keinen anderen.",
+		"A NetworkPolicy that allows one port opens no other."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/network-policy-tells-ports",
+	Title: v1alpha1.T(
+		"NetworkPolicies öffnen nur den genannten Port",
+		"NetworkPolicies open only the port that they name"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		if e.Way != reachability.TCP {
+			return false
+		}
+		switch e.Stage {
+		case reachability.StagePodLabel:
+			return e.Who == reachability.GoodLocal || e.Who == reachability.Good
+		case reachability.StageNamespaceLabel:
+			return e.Who != reachability.Keeper
+		case reachability.StageBothLabels:
+			return e.Who == reachability.Good || e.Who == reachability.GoodLocal
+		}
+		return false
+	},
+	Required: v1alpha1.T(
+		"Eine NetworkPolicy, die Pods eines Namespace zulässt, lässt keine eines anderen zu.",
+		"A NetworkPolicy that lets pods of one namespace in lets in none of another."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/network-policy-tells-namespaces",
+	Title: v1alpha1.T(
+		"NetworkPolicies unterscheiden Namespaces",
+		"NetworkPolicies tell namespaces apart"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.11-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		return (e.Stage == reachability.StageUpdated || e.Stage == reachability.StageRelabelled) && e.Who != reachability.Keeper
+	},
+	Required: v1alpha1.T(
+		"Eine geänderte NetworkPolicy und ein geändertes Label eines Pods wirken auf laufende Pods.",
+		"A changed NetworkPolicy and a changed label of a pod take effect on running pods."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/network-policy-changes-take-effect",
+	Title: v1alpha1.T(
+		"Geänderte NetworkPolicies und Labels wirken auf laufende Pods",
+		"Changed NetworkPolicies and labels take effect on running pods"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		return e.Stage == reachability.StageEgress && e.Who != reachability.Keeper && e.Way != reachability.UDP
+	},
+	Required: v1alpha1.T(
+		"Eine NetworkPolicy für ausgehenden Verkehr lässt nur das genannte Ziel zu, auch wenn der Server jedem offen steht.",
+		"A NetworkPolicy on outgoing traffic allows only the target that it names, also when the server is open to everybody."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/egress-policy-enforced",
+	Title: v1alpha1.T(
+		"NetworkPolicies wirken auf ausgehenden Verkehr",
+		"NetworkPolicies take effect on outgoing traffic"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+		{Statement: "SYS.1.6.A5-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		return e.Stage == reachability.StageDenied && e.Way == reachability.Service && e.Who != reachability.Keeper
+	},
+	Required: v1alpha1.T(
+		"Wen eine NetworkPolicy vom Pod aussperrt, den führt auch die Adresse eines Service nicht hin.",
+		"Whom a NetworkPolicy shuts out from a pod is not led there by the address of a Service either."),
+	Remedy: networkRemedy(),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/service-address-no-bypass",
+	Title: v1alpha1.T(
+		"Die Adresse eines Service umgeht NetworkPolicies nicht",
+		"The address of a Service does not bypass NetworkPolicies"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Of: func(e reachability.Expectation) bool {
+		return e.Stage == reachability.StageDenied && (e.Way == reachability.NodePort || e.Way == reachability.OtherNodePort)
+	},
+	Required: v1alpha1.T(
+		"Wen eine NetworkPolicy vom Pod aussperrt, den führt auch der NodePort an einem Node nicht hin.",
+		"Whom a NetworkPolicy shuts out from a pod is not led there by a node port either."),
+	Remedy: v1alpha1.T(
+		"Mandanten keine Services mit NodePort geben (ResourceQuota services.nodeports: 0 oder eine Policy) oder ein CNI-Plugin einsetzen, das NetworkPolicies auch auf Verkehr über Adressen der Nodes anwendet.",
+		"Give tenants no Services with a node port (ResourceQuota services.nodeports: 0, or a policy), or use a CNI plugin that applies NetworkPolicies to traffic by addresses of nodes as well."),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/node-port-no-bypass",
+	Title: v1alpha1.T(
+		"Ein NodePort umgeht NetworkPolicies nicht",
+		"A node port does not bypass NetworkPolicies"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
+var _ = check.Register(reachability.Dimension{
+	Default: true,
+	Of: func(e reachability.Expectation) bool {
+		return e.Stage == reachability.StageBareServers && (e.Who == reachability.Good || e.Who == reachability.Other)
+	},
+	Required: v1alpha1.T(
+		"Pods, für die niemand eine NetworkPolicy angelegt hat, sind aus den Namespaces anderer Mandanten nicht zu erreichen.",
+		"Pods for which nobody made a NetworkPolicy can not be reached from the namespaces of other tenants."),
+	Remedy: v1alpha1.T(
+		"Jedem Namespace der Mandanten bei seiner Anlage eine NetworkPolicy geben, die eingehenden Verkehr sperrt (podSelector: {}, policyTypes: [Ingress, Egress]), etwa erzeugt von der Policy-Engine, oder eine clusterweite Grundsperre des CNI einrichten (AdminNetworkPolicy).",
+		"Give each namespace of tenants at its making a NetworkPolicy that closes incoming traffic (podSelector: {}, policyTypes: [Ingress, Egress]), such as one generated by the policy engine, or set up a cluster-wide default deny of the CNI (AdminNetworkPolicy)."),
+}.Check(check.Meta{
+	ID: "APP.4.4.A7/default-deny-between-namespaces",
+	Title: v1alpha1.T(
+		"Zwischen Namespaces der Mandanten ist Verkehr von vornherein gesperrt",
+		"Traffic between the tenants' namespaces is closed from the outset"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.4.5-UA.1", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.8.2-UA.1", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.11-UA.3", Decides: v1alpha1.Part},
+	},
+}))
+
 // minAttempts is how many attempts say something, blocked or echoed.
 const minAttempts = 5
 

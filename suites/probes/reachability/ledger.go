@@ -37,14 +37,14 @@ func (l *ledger) fromClient(line agent.Line) {
 	l.last[r] = max(l.last[r], line.Seq)
 }
 
-// fromServer enters a line of the log of the named server.
-func (l *ledger) fromServer(server string, line agent.Line) {
+// fromServer enters a line of a server's log.
+func (l *ledger) fromServer(line agent.Line) {
 	if line.Event != agent.Seen {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := route{line.Client, server}
+	r := route{line.Client, line.Target}
 	if l.seen[r] == nil {
 		l.seen[r] = map[int64]bool{}
 	}
@@ -108,15 +108,12 @@ func (l *ledger) behind(from marks, attempts int64) int {
 	return count
 }
 
-// complete reports whether the server's log holds an echoed attempt of one of
-// the routes to it that lies the margin or more after the end of the window.
-func (l *ledger) complete(server string, allowed []route, end marks, margin int64) bool {
+// complete reports whether a server's log holds an echoed attempt of one of the
+// routes to it that lies the margin or more after the end of the window.
+func (l *ledger) complete(toServer []route, end marks, margin int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range allowed {
-		if r.server != server {
-			continue
-		}
+	for _, r := range toServer {
 		for seq := end[r] + margin; seq <= l.last[r]; seq++ {
 			if l.attempts[r][seq] == agent.Echo && l.seen[r][seq] {
 				return true

@@ -19,7 +19,7 @@ func entered(results ...agent.Result) *ledger {
 
 func seen(l *ledger, client string, seqs ...int64) {
 	for _, s := range seqs {
-		l.fromServer("server-1", agent.Line{Event: agent.Seen, Client: client, Seq: s})
+		l.fromServer(agent.Line{Event: agent.Seen, Client: client, Target: "server-1", Seq: s})
 	}
 }
 
@@ -100,17 +100,17 @@ func TestLogIsCompleteOnlyBeyondTheWindow(t *testing.T) {
 	end := marks{allowed: 10}
 	for _, c := range []struct {
 		name   string
-		server string
+		routes []route
 		seen   []int64
 		want   bool
 	}{
-		{"beyond", "server-1", []int64{10, 16}, true},
-		{"later still", "server-1", []int64{20}, true},
-		{"within the margin", "server-1", []int64{10, 11, 15}, false},
-		{"nothing", "server-1", nil, false},
-		{"another server", "server-2", []int64{16}, false},
+		{"beyond", []route{allowed}, []int64{10, 16}, true},
+		{"later still", []route{ourRoute, allowed}, []int64{20}, true},
+		{"within the margin", []route{allowed}, []int64{10, 11, 15}, false},
+		{"nothing", []route{allowed}, nil, false},
+		{"another server", nil, []int64{16}, false},
 	} {
-		if got := build(c.seen...).complete(c.server, []route{allowed}, end, 6); got != c.want {
+		if got := build(c.seen...).complete(c.routes, end, 6); got != c.want {
 			t.Errorf("%s: %t, want %t", c.name, got, c.want)
 		}
 	}
@@ -118,7 +118,7 @@ func TestLogIsCompleteOnlyBeyondTheWindow(t *testing.T) {
 	// alone says nothing of when it was written.
 	l := newLedger()
 	seen(l, "allowed-1", 16)
-	if l.complete("server-1", []route{allowed}, end, 6) {
+	if l.complete([]route{allowed}, end, 6) {
 		t.Error("complete without an echo")
 	}
 }
@@ -126,7 +126,7 @@ func TestLogIsCompleteOnlyBeyondTheWindow(t *testing.T) {
 func TestOtherEventsAreNoAttempts(t *testing.T) {
 	l := newLedger()
 	l.fromClient(agent.Line{Event: agent.Ready, Client: "client-1", Target: "server-1", Seq: 1})
-	l.fromServer("server-1", agent.Line{Event: agent.Listening, Client: "client-1", Seq: 1})
+	l.fromServer(agent.Line{Event: agent.Listening, Client: "client-1", Target: "server-1", Seq: 1})
 	if got := l.count(ourRoute, 1, 1); got != (Pair{Missing: 1}) {
 		t.Errorf("counted %+v", got)
 	}

@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
@@ -169,13 +170,13 @@ func (m *measurement) roleLabels(role string) map[string]string {
 func (m *measurement) startPods(ctx, following context.Context, streams *sync.WaitGroup) (phase string, trouble cluster.Trouble, err error) {
 	for _, node := range m.plan.nodes {
 		// Not Serving: liveness would ask the port that the policy is about.
-		trouble, err := m.create(ctx, m.plan.serverNS, serverRole, node, "serve", "--nonce", m.nonce,
+		trouble, err := m.create(ctx, m.plan.serverNS, serverRole, m.roleLabels(serverRole), node, "serve", "--nonce", m.nonce,
 			"--port", strconv.Itoa(pods.EchoPort), "--ready-port", strconv.Itoa(pods.ReadyPort))
 		if err != nil {
 			return "create servers", trouble, err
 		}
 	}
-	servers, trouble, err := m.ready(ctx, m.plan.serverNS, serverRole)
+	servers, trouble, err := m.ready(ctx, m.plan.serverNS, m.roleLabels(serverRole))
 	if err != nil {
 		return "wait for servers", trouble, err
 	}
@@ -188,13 +189,13 @@ func (m *measurement) startPods(ctx, following context.Context, streams *sync.Wa
 			address = "[" + address + "]"
 		}
 		targets = append(targets, "--target", server+"="+address+":"+strconv.Itoa(pods.EchoPort))
-		m.follow(following, streams, pod, func(l agent.Line) { m.ledger.fromServer(server, l) })
+		m.follow(following, streams, pod, m.ledger.fromServer)
 	}
 	for _, role := range []Role{Client, Allowed} {
 		for _, node := range m.plan.nodes {
 			args := append([]string{"dial", "--nonce", m.nonce, "--client", named(string(role), node), "--interval", interval.String(),
 				"--timeout", timeout.String(), "--ready-port", strconv.Itoa(pods.ReadyPort)}, targets...)
-			if trouble, err := m.create(ctx, m.plan.clientNS, string(role), node, args...); err != nil {
+			if trouble, err := m.create(ctx, m.plan.clientNS, string(role), m.roleLabels(string(role)), node, args...); err != nil {
 				return "create clients", trouble, err
 			}
 			for _, server := range m.plan.nodes {
@@ -203,7 +204,7 @@ func (m *measurement) startPods(ctx, following context.Context, streams *sync.Wa
 		}
 	}
 	for _, role := range []Role{Client, Allowed} {
-		clients, trouble, err := m.ready(ctx, m.plan.clientNS, string(role))
+		clients, trouble, err := m.ready(ctx, m.plan.clientNS, m.roleLabels(string(role)))
 		if err != nil {
 			return "wait for clients", trouble, err
 		}
@@ -216,8 +217,7 @@ func (m *measurement) startPods(ctx, following context.Context, streams *sync.Wa
 
 const nodeLabel = "bvc-node"
 
-func (m *measurement) create(ctx context.Context, namespace, role string, node cluster.Node, args ...string) (cluster.Trouble, error) {
-	labels := m.roleLabels(role)
+func (m *measurement) create(ctx context.Context, namespace, role string, labels map[string]string, node cluster.Node, args ...string) (cluster.Trouble, error) {
 	labels[nodeLabel] = strconv.Itoa(node.Index)
 	_, err := m.env.CreatePod(ctx, pods.Golden(pods.Options{
 		GenerateName: "bvc-" + role + "-", Namespace: namespace, Image: m.env.Image, Args: args, Labels: labels, Node: node.Name,
@@ -230,11 +230,12 @@ func (m *measurement) create(ctx context.Context, namespace, role string, node c
 	return cluster.NoTrouble, nil
 }
 
-// ready waits for the pods of a role, and returns them by index of their node.
-func (m *measurement) ready(ctx context.Context, namespace, role string) (map[int]*corev1.Pod, cluster.Trouble, error) {
+// ready waits for the pods with these labels, one on each node, and returns
+// them by index of their node.
+func (m *measurement) ready(ctx context.Context, namespace string, of map[string]string) (map[int]*corev1.Pod, cluster.Trouble, error) {
 	trouble := cluster.Infrastructure
-	selector := fmt.Sprintf("%s=%s,%s=%s", cluster.LabelRun, m.env.RunID, roleLabel, role)
-	list, err := wait.For(ctx, podsLimit, "pods of role "+role+" to be ready",
+	selector := labels.FormatLabels(of) + "," + cluster.LabelRun + "=" + m.env.RunID
+	list, err := wait.For(ctx, podsLimit, "pods to be ready",
 		func(ctx context.Context) (*corev1.PodList, error) {
 			return m.env.Tenant.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 		},
@@ -250,7 +251,7 @@ func (m *measurement) ready(ctx context.Context, namespace, role string) (map[in
 			return ready == len(m.plan.nodes), fmt.Sprintf("%d of %d ready", ready, len(m.plan.nodes))
 		})
 	if err != nil {
-		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %w", role, podsLimit, trouble)
+		return nil, trouble, fmt.Errorf("pods with %s were not all ready after %s: %w", labels.FormatLabels(of), podsLimit, trouble)
 	}
 	byNode := map[int]*corev1.Pod{}
 	for i := range list.Items {
@@ -319,17 +320,17 @@ func (m *measurement) await(ctx context.Context, limit time.Duration, what strin
 // awaitLogs waits until every server's log is known to reach beyond the end,
 // and returns the servers of which it is not.
 func (m *measurement) awaitLogs(ctx context.Context, end marks, margin int64) map[string]bool {
-	var allowed []route
+	allowed := map[string][]route{}
 	for _, r := range m.routes {
 		if strings.HasPrefix(r.client, string(Allowed)) {
-			allowed = append(allowed, r)
+			allowed[r.server] = append(allowed[r.server], r)
 		}
 	}
 	incomplete := map[string]bool{}
 	_, err := m.await(ctx, logLimit, "the servers' logs", func() int {
 		clear(incomplete)
 		for _, node := range m.plan.nodes {
-			if server := named(serverRole, node); !m.ledger.complete(server, allowed, end, margin) {
+			if server := named(serverRole, node); !m.ledger.complete(allowed[server], end, margin) {
 				incomplete[server] = true
 			}
 		}
@@ -355,17 +356,24 @@ func (m *measurement) pairs(from, end marks, incomplete map[string]bool) []Pair 
 	return out
 }
 
-// setPolicy updates the policy under test; controllers of a site may have
-// changed it in between.
+// setPolicy puts the policy under test into the state for the roles.
 func (m *measurement) setPolicy(ctx context.Context, roles []Role) error {
-	client := m.env.Tenant.NetworkingV1().NetworkPolicies(m.policy.Namespace)
-	want := m.plan.underTest(roles...).Spec
+	updated, err := m.update(ctx, m.policy, m.plan.underTest(roles...).Spec)
+	if err == nil {
+		m.policy = updated
+	}
+	return err
+}
+
+// update changes a policy; controllers of a site may have changed it in between.
+func (m *measurement) update(ctx context.Context, policy *networkingv1.NetworkPolicy, want networkingv1.NetworkPolicySpec) (*networkingv1.NetworkPolicy, error) {
+	client := m.env.Tenant.NetworkingV1().NetworkPolicies(policy.Namespace)
 	_, err := wait.For(ctx, lookupLimit, "the policy to be updated", func(ctx context.Context) (bool, error) {
-		changed := m.policy.DeepCopy()
+		changed := policy.DeepCopy()
 		changed.Spec = want
 		updated, err := client.Update(ctx, changed, metav1.UpdateOptions{})
 		if apierrors.IsConflict(err) {
-			if m.policy, err = client.Get(ctx, m.policy.Name, metav1.GetOptions{}); err != nil {
+			if policy, err = client.Get(ctx, policy.Name, metav1.GetOptions{}); err != nil {
 				return false, err
 			}
 			return false, nil
@@ -373,10 +381,10 @@ func (m *measurement) setPolicy(ctx context.Context, roles []Role) error {
 		if err != nil {
 			return false, err
 		}
-		m.policy = updated
+		policy = updated
 		return true, nil
 	}, func(done bool) (bool, string) { return done, "changed by somebody else" })
-	return err
+	return policy, err
 }
 
 func (m *measurement) otherOpenings(ctx context.Context) int {

@@ -1,0 +1,544 @@
+package reachability
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/wait"
+)
+
+// Segmentation is what the segmentation probe saw.
+type Segmentation struct {
+	// SchedulableNodes are all nodes on which a probe pod could run,
+	// MeasuredNodes those on which pods of the probe ran: two, where there are.
+	SchedulableNodes int `json:"schedulableNodes"`
+	MeasuredNodes    int `json:"measuredNodes"`
+	// CrossNamespace says that there were clients in another namespace.
+	CrossNamespace bool `json:"crossNamespace"`
+	// OtherOpenings counts NetworkPolicies that are not ours, select the
+	// servers and may let clients in; -1 when that could not be looked up.
+	OtherOpenings int `json:"otherOpenings"`
+	// NodePorts says what became of the wish for Services with node ports.
+	NodePorts NodePorts `json:"nodePorts"`
+	// Stages in the order in which they were run.
+	Stages []Stage `json:"stages"`
+	// Trouble is why pods did not run, empty when all did.
+	Trouble cluster.Trouble `json:"trouble"`
+}
+
+// NodePorts says whether a tenant gets them.
+type NodePorts string
+
+// Answers.
+const (
+	NodePortsNotAsked NodePorts = ""
+	NodePortsMade     NodePorts = "made"
+	NodePortsRefused  NodePorts = "refused"
+)
+
+// Stage is what was measured while one set of policies was in force.
+type Stage struct {
+	Name StageName `json:"name"`
+	// Accepted says that the API server took the policies, and the labels.
+	Accepted bool `json:"accepted"`
+	// Settled says that every way did what is expected for some attempts in a
+	// row; SettleSeconds is how long that took or was awaited.
+	Settled       bool    `json:"settled"`
+	SettleSeconds float64 `json:"settleSeconds"`
+	// WindowSeconds is how long the window lasted that the cells count.
+	WindowSeconds float64 `json:"windowSeconds"`
+	Cells         []Cell  `json:"cells"`
+}
+
+// Cell is what one client saw of one server by one way in the window of a
+// stage. Server and Client are nodes by index.
+type Cell struct {
+	Who    Who `json:"who"`
+	Way    Way `json:"way"`
+	Server int `json:"server"`
+	Client int `json:"client"`
+	// Attempts that the client finished, Missing those that its log does not
+	// tell of although it tells of later ones.
+	Attempts int `json:"attempts"`
+	Missing  int `json:"missing"`
+	// Echoed attempts got their greeting back; LastEchoed of them were the last
+	// in a row.
+	Echoed     int `json:"echoed"`
+	LastEchoed int `json:"lastEchoed"`
+	// Seen are attempts whose greeting the server read, answered or not.
+	Seen int `json:"seen"`
+	// Other are attempts that the client itself could not make.
+	Other int `json:"other"`
+	// LogComplete says that the server's log was read beyond the window.
+	LogComplete bool `json:"logComplete"`
+}
+
+// Times of the segmentation probe, beside those of the other.
+const (
+	// impatientLimit takes the place of settleLimit once a stage did not settle:
+	// a network that does not enforce would cost all of it each time.
+	impatientLimit  = 10 * time.Second
+	segmentInterval = time.Second
+	segmentNodes    = 2
+)
+
+func segmentationNeeds() []check.Right {
+	rights := needs()
+	rights = append(rights, tenantRights("", "pods", "patch")...)
+	return append(rights, tenantRights("", "services", "create", "list", "deletecollection")...)
+}
+
+// SegmentationProbe measures on two nodes which dimensions of NetworkPolicies
+// the network knows, and what holds without any: each way of each client to
+// each server, while policies change.
+var SegmentationProbe = check.NewProbe(check.ProbeMeta{
+	Name: "segmentation", SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 2, Needs: segmentationNeeds(),
+}, ObserveSegmentation)
+
+// ObserveSegmentation runs servers and clients on two nodes through the stages.
+func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, error) {
+	o := Segmentation{OtherOpenings: -1, Stages: []Stage{}}
+	stopped := func(phase string, err error) (Segmentation, error) {
+		return o, &check.Stopped{Phase: phase, Err: err}
+	}
+	selection, err := env.Workers(ctx)
+	if err != nil {
+		return stopped("select nodes", errors.New("the nodes could not be listed"))
+	}
+	o.SchedulableNodes = selection.Schedulable
+	nodes := selection.Nodes
+	if len(nodes) == 0 {
+		o.Trouble = cluster.Unschedulable
+		return stopped("select nodes", errors.New("there is no schedulable linux/amd64 node"))
+	}
+	if len(nodes) > segmentNodes {
+		nodes = nodes[:segmentNodes]
+	}
+	o.MeasuredNodes = len(nodes)
+	nonce, err := cluster.NewRunID()
+	if err != nil {
+		return stopped("select nodes", err)
+	}
+	s := segments{runID: env.RunID, serverNS: env.Namespaces[0], clientNS: env.Namespaces[0]}
+	if len(env.Namespaces) > 1 {
+		s.clientNS = env.Namespaces[1]
+	}
+	o.CrossNamespace = s.crossNamespace()
+	m := &segmentation{
+		measurement: measurement{env: env, nonce: nonce, ledger: newLedger(), plan: plan{runID: env.RunID, nodes: nodes}},
+		segments:    s, policies: map[string]*networkingv1.NetworkPolicy{}, names: map[Who][]string{}, cells: map[route]cell{},
+	}
+	defer m.remove(ctx)
+
+	// Policies first: at a site with a default deny a pod without them is cut off.
+	if err := m.apply(ctx, s.policies(StageOpen)); err != nil {
+		return stopped("create policies", fmt.Errorf("a NetworkPolicy was not accepted: %w", cluster.CreateTrouble(err)))
+	}
+	following, stop := context.WithCancel(ctx)
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	defer stop()
+	if phase, trouble, err := m.start(ctx, following, &streams, &o); err != nil {
+		o.Trouble = trouble
+		return stopped(phase, err)
+	}
+	o.OtherOpenings = m.openings(ctx)
+	var windows []window
+	defer func() { m.enter(&o, windows) }()
+	patient := true
+	for _, name := range StageNames() {
+		w, settled, err := m.stage(ctx, name, patient, &o)
+		if w != nil {
+			windows = append(windows, *w)
+		}
+		if err != nil {
+			return stopped(string(name), err)
+		}
+		patient = patient && settled
+	}
+	m.awaitServers(ctx, windows[len(windows)-1])
+	return o, nil
+}
+
+// segmentation is the state of one ObserveSegmentation.
+type segmentation struct {
+	measurement
+	segments segments
+	// policies that are there, by their name in the plan.
+	policies map[string]*networkingv1.NetworkPolicy
+	// names of the pods of each client.
+	names map[Who][]string
+	cells map[route]cell
+}
+
+// cell is which expectation a route is about.
+type cell struct {
+	who            Who
+	way            Way
+	server, client int
+}
+
+// window is the attempts of a stage that count.
+type window struct {
+	stage     int
+	from, end marks
+}
+
+func (m *segmentation) remove(ctx context.Context) {
+	m.measurement.remove(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupLimit)
+	defer cancel()
+	_ = m.env.DeleteAll(ctx, cluster.Services) // as there
+}
+
+func (m *segmentation) labels(value string) map[string]string {
+	return map[string]string{segmentLabel: value}
+}
+
+// start makes Services and servers, then the clients that dial them, and
+// follows the logs of all until following ends.
+func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitGroup, o *Segmentation) (phase string, trouble cluster.Trouble, err error) {
+	services := map[int]*corev1.Service{}
+	for _, node := range m.plan.nodes {
+		service, err := m.service(ctx, node, o)
+		if err != nil {
+			trouble := cluster.CreateTrouble(err)
+			return "create services", trouble, fmt.Errorf("a Service was not accepted: %w", trouble)
+		}
+		services[node.Index] = service
+	}
+	for _, node := range m.plan.nodes {
+		if trouble, err := m.create(ctx, m.segments.serverNS, segmentServer, m.labels(segmentServer), node, "serve", "--nonce", m.nonce,
+			"--port", strconv.Itoa(pods.EchoPort), "--port", strconv.Itoa(otherPort), "--udp-port", strconv.Itoa(udpPort),
+			"--udp-port", strconv.Itoa(otherUDPPort), "--ready-port", strconv.Itoa(pods.ReadyPort)); err != nil {
+			return "create servers", trouble, err
+		}
+	}
+	servers, trouble, err := m.ready(ctx, m.segments.serverNS, m.labels(segmentServer))
+	if err != nil {
+		return "wait for servers", trouble, err
+	}
+	for _, pod := range servers {
+		m.follow(following, streams, pod, m.ledger.fromServer)
+		if o.NodePorts == NodePortsMade {
+			for _, service := range services {
+				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{pod.Status.HostIP, service.Spec.Ports[0].NodePort})
+			}
+		}
+	}
+	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	where := map[Who]string{Keeper: m.segments.clientNS, Good: m.segments.clientNS, Other: m.segments.clientNS,
+		GoodLocal: m.segments.serverNS, OtherLocal: m.segments.serverNS}
+	who := []Who{Keeper, GoodLocal, OtherLocal}
+	if m.segments.crossNamespace() {
+		who = append(who, Good, Other)
+	}
+	for _, w := range who {
+		for _, node := range m.plan.nodes {
+			args := []string{"dial", "--nonce", m.nonce, "--client", named(string(w), node), "--interval", segmentInterval.String(),
+				"--timeout", timeout.String(), "--ready-port", strconv.Itoa(pods.ReadyPort)}
+			args = append(args, m.targets(w, node, servers, services, o.NodePorts)...)
+			labels := m.labels(w.label())
+			labels[clientLabel] = string(w)
+			if trouble, err := m.create(ctx, where[w], "client", labels, node, args...); err != nil {
+				return "create clients", trouble, err
+			}
+		}
+	}
+	for _, w := range who {
+		clients, trouble, err := m.ready(ctx, where[w], map[string]string{clientLabel: string(w)})
+		if err != nil {
+			return "wait for clients", trouble, err
+		}
+		for _, pod := range clients {
+			m.names[w] = append(m.names[w], pod.Name)
+			m.follow(following, streams, pod, m.ledger.fromClient)
+		}
+	}
+	return "", cluster.NoTrouble, nil
+}
+
+// clientLabel names a client whatever its segment is called meanwhile.
+const clientLabel = "bvc-client"
+
+// service makes the Service of one node's server, with a node port where the
+// tenant gets one.
+func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmentation) (*corev1.Service, error) {
+	selector := m.labels(segmentServer)
+	selector[nodeLabel], selector[cluster.LabelRun] = strconv.Itoa(node.Index), m.env.RunID
+	s := func(kind corev1.ServiceType) *corev1.Service {
+		return &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-segment-", Namespace: m.segments.serverNS},
+			Spec: corev1.ServiceSpec{
+				Type: kind, Selector: selector, PublishNotReadyAddresses: true,
+				Ports: []corev1.ServicePort{{Name: "echo", Port: pods.EchoPort, TargetPort: intstr.FromInt32(pods.EchoPort)}},
+			},
+		}
+	}
+	if o.NodePorts != NodePortsRefused {
+		made, err := m.env.CreateService(ctx, s(corev1.ServiceTypeNodePort))
+		if err == nil && made.Spec.Type == corev1.ServiceTypeNodePort && made.Spec.Ports[0].NodePort > 0 {
+			o.NodePorts = NodePortsMade
+			return made, nil
+		}
+		if err != nil && wait.Transient(err) {
+			return nil, err
+		}
+		o.NodePorts = NodePortsRefused
+		if err == nil { // it was changed on its way
+			return made, nil
+		}
+	}
+	return m.env.CreateService(ctx, s(corev1.ServiceTypeClusterIP))
+}
+
+// targets are a client's arguments: every way to the servers on other nodes,
+// and with one node to that on its own.
+func (m *segmentation) targets(who Who, node cluster.Node, servers map[int]*corev1.Pod, services map[int]*corev1.Service, nodePorts NodePorts) []string {
+	var out []string
+	for _, other := range m.plan.nodes {
+		if other.Index == node.Index && len(m.plan.nodes) > 1 {
+			continue
+		}
+		server, service := servers[other.Index], services[other.Index]
+		add := func(way Way, protocol, host string, port int) {
+			name := named(segmentServer, other) + "." + string(way)
+			r := route{named(string(who), node), name}
+			m.routes, m.cells[r] = append(m.routes, r), cell{who, way, other.Index, node.Index}
+			out = append(out, "--target", name+"="+protocol+net.JoinHostPort(host, strconv.Itoa(port)))
+		}
+		add(TCP, "", server.Status.PodIP, pods.EchoPort)
+		add(OtherTCP, "", server.Status.PodIP, otherPort)
+		add(UDP, "udp:", server.Status.PodIP, udpPort)
+		add(OtherUDP, "udp:", server.Status.PodIP, otherUDPPort)
+		add(Service, "", service.Spec.ClusterIP, pods.EchoPort)
+		if nodePorts == NodePortsMade && who != Keeper {
+			add(NodePort, "", server.Status.HostIP, int(service.Spec.Ports[0].NodePort))
+			if mine := servers[node.Index]; mine.Status.HostIP != server.Status.HostIP {
+				add(OtherNodePort, "", mine.Status.HostIP, int(service.Spec.Ports[0].NodePort))
+			}
+		}
+	}
+	return out
+}
+
+// stage puts its policies into force, waits until they are, and measures.
+func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, o *Segmentation) (*window, bool, error) {
+	o.Stages = append(o.Stages, Stage{Name: name, Cells: []Cell{}})
+	s := &o.Stages[len(o.Stages)-1]
+	err := m.apply(ctx, m.segments.policies(name))
+	if err == nil && name == StageRelabelled {
+		err = m.swapLabels(ctx)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("the change of NetworkPolicies was not accepted: %w", cluster.CreateTrouble(err))
+	}
+	s.Accepted = true
+	expected := m.expected(name)
+	shut := slices.ContainsFunc(m.routes, func(r route) bool { open, there := expected[r]; return there && !open })
+	// Node ports that do not open are for their own check.
+	settling := marks{}
+	for r, mark := range m.ledger.next(m.routes) {
+		if open, there := expected[r]; there && !(open && (m.cells[r].way == NodePort || m.cells[r].way == OtherNodePort)) {
+			settling[r] = mark
+		}
+	}
+	limit := settleLimit
+	if !patient {
+		limit = impatientLimit
+	}
+	start := time.Now()
+	_, err = m.await(ctx, limit, "the policies to be in force", func() int {
+		return m.ledger.unsettled(settling, settleRounds, func(r route) bool { return expected[r] })
+	})
+	if ctx.Err() != nil {
+		return nil, false, ctx.Err()
+	}
+	s.Settled, s.SettleSeconds = err == nil, seconds(time.Since(start))
+
+	attempts, span := int64(openAttempts), time.Duration(0)
+	if shut {
+		attempts, span = closedAttempts, closedSpan
+	}
+	start = time.Now()
+	w := &window{stage: len(o.Stages) - 1, from: marks{}, end: marks{}}
+	for r, mark := range m.ledger.next(m.routes) {
+		if _, there := expected[r]; there {
+			w.from[r] = mark
+		}
+	}
+	_, err = m.await(ctx, windowLimit, "enough attempts on every way", func() int {
+		behind := m.ledger.behind(w.from, attempts)
+		if time.Since(start) < span {
+			behind = max(behind, 1)
+		}
+		return behind
+	})
+	w.end = m.ledger.ends(m.routes)
+	s.WindowSeconds = seconds(time.Since(start))
+	if err != nil {
+		return w, s.Settled, errors.New("not every client went on trying")
+	}
+	return w, s.Settled, nil
+}
+
+// expected are the routes that a stage measures, and whether each is open.
+func (m *segmentation) expected(name StageName) map[route]bool {
+	out := map[route]bool{}
+	for _, e := range Expectations(m.segments.crossNamespace()) {
+		if e.Stage != name {
+			continue
+		}
+		for r, c := range m.cells {
+			if c.who == e.Who && c.way == e.Way {
+				out[r] = e.Open
+			}
+		}
+	}
+	return out
+}
+
+// apply makes the policies be those that are wanted.
+func (m *segmentation) apply(ctx context.Context, want map[string]*networkingv1.NetworkPolicy) error {
+	// What opens is made before what else opens is deleted, so that the Keeper
+	// is never shut out.
+	for name, p := range want {
+		if err := m.put(ctx, name, p); err != nil {
+			return err
+		}
+	}
+	for name, p := range m.policies {
+		if _, there := want[name]; there {
+			continue
+		}
+		err := m.env.Tenant.NetworkingV1().NetworkPolicies(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+		delete(m.policies, name)
+	}
+	return nil
+}
+
+func (m *segmentation) put(ctx context.Context, name string, want *networkingv1.NetworkPolicy) error {
+	is, there := m.policies[name]
+	if !there {
+		made, err := m.env.CreateNetworkPolicy(ctx, want)
+		if err != nil {
+			return err
+		}
+		m.policies[name] = made
+		return nil
+	}
+	if equality.Semantic.DeepEqual(is.Spec, want.Spec) {
+		return nil
+	}
+	updated, err := m.update(ctx, is, want.Spec)
+	if err != nil {
+		return err
+	}
+	m.policies[name] = updated
+	return nil
+}
+
+// swapLabels gives Good the label of Other and the other way round.
+func (m *segmentation) swapLabels(ctx context.Context) error {
+	for who, label := range map[Who]string{Good: segmentOther, Other: segmentGood} {
+		for _, name := range m.names[who] {
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, segmentLabel, label)
+			if _, err := m.env.Tenant.CoreV1().Pods(m.segments.clientNS).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openings counts the policies of others that may let clients in.
+func (m *segmentation) openings(ctx context.Context) int {
+	p := plan{runID: m.env.RunID, serverNS: m.segments.serverNS, clientNS: m.segments.clientNS, crossNamespace: false}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	list, err := m.env.Tenant.NetworkingV1().NetworkPolicies(p.serverNS).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return -1
+	}
+	return p.otherOpenings(list.Items, m.env.Labels(m.labels(segmentServer)), m.env.Labels(m.labels(segmentOther)))
+}
+
+// toServer are the routes to each server, by the node's index.
+func (m *segmentation) toServer() map[int][]route {
+	out := map[int][]route{}
+	for _, r := range m.routes {
+		out[m.cells[r].server] = append(out[m.cells[r].server], r)
+	}
+	return out
+}
+
+// awaitServers waits until every server's log is known to reach beyond the
+// last window, in which everything is open.
+func (m *segmentation) awaitServers(ctx context.Context, last window) {
+	_, err := m.await(ctx, logLimit, "the servers' logs", func() int {
+		incomplete := 0
+		for _, routes := range m.toServer() {
+			if !m.ledger.complete(routes, last.end, openMargin) {
+				incomplete++
+			}
+		}
+		return incomplete
+	})
+	_ = err // which are incomplete says more
+}
+
+// enter writes what the windows hold into the observation. It comes last: a
+// greeting may reach a server's log long after its window.
+func (m *segmentation) enter(o *Segmentation, windows []window) {
+	for _, w := range windows {
+		s := &o.Stages[w.stage]
+		margin := int64(closedMargin)
+		if s.Name == StageOpenLast {
+			margin = openMargin
+		}
+		complete := map[int]bool{}
+		for server, routes := range m.toServer() {
+			complete[server] = m.ledger.complete(routes, w.end, margin)
+		}
+		for _, r := range m.routes {
+			from, there := w.from[r]
+			if !there {
+				continue
+			}
+			p, c := m.ledger.count(r, from, w.end[r]), m.cells[r]
+			s.Cells = append(s.Cells, Cell{
+				Who: c.who, Way: c.way, Server: c.server, Client: c.client, Attempts: p.Attempts, Missing: p.Missing, Echoed: p.Echoed,
+				LastEchoed: p.LastEchoed, Seen: p.SeenByServer, Other: p.Other, LogComplete: complete[c.server],
+			})
+		}
+	}
+}
+
+// single is the range that holds one address.
+func single(address string) string {
+	if strings.Contains(address, ":") {
+		return address + "/128"
+	}
+	return address + "/32"
+}
