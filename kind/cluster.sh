@@ -116,6 +116,7 @@ create() {
 		say "policy engine"
 		"$here/kyverno.sh" up "$here/profiles/$profile/policies"/*.yaml
 	fi
+	if [ -f "$here/profiles/$profile/default-deny.yaml" ]; then "$here/default-deny.sh" "$here/profiles/$profile/default-deny.yaml"; fi
 	say "waiting until all is ready"
 	complete
 	printf '%s\n' "$definition" >"$state/definition"
@@ -143,7 +144,7 @@ up)
 	"$here/engine.sh"
 	image="${NODE_IMAGE:-$("$node/image.sh" "$minor")}"
 	"$here/registry.sh" >/dev/null
-	parts=("=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh")
+	parts=("=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh" "$here/default-deny.sh")
 	if engine; then parts+=("$here/kyverno.sh" "$here/node/kyverno" "$("$here/signing-key.sh")/public.pem"); fi
 	definition="$(hash_of "${parts[@]}")"
 	if usable; then

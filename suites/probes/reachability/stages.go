@@ -1,9 +1,10 @@
 package reachability
 
 import (
-	networkingv1 "k8s.io/api/networking/v1"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -98,6 +99,9 @@ func Expectations(crossNamespace bool) []Expectation {
 	locals, remotes := []Who{GoodLocal, OtherLocal}, []Who{Good, Other}
 	var all []Expectation
 	add := func(stage StageName, open bool, who []Who, ways ...Way) {
+		if !crossNamespace && slices.Contains([]StageName{StageNamespaceLabel, StageBothLabels, StageUpdated, StageRelabelled, StageEgress}, stage) {
+			return // what they let in from the other namespace is then all there is
+		}
 		for _, w := range who {
 			if !crossNamespace && (w == Good || w == Other) {
 				continue

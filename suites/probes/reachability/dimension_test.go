@@ -1,0 +1,156 @@
+package reachability
+
+import (
+	"strings"
+	"testing"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+)
+
+// enforced is what a network shows that does everything, on so many nodes.
+func enforced(nodes int, crossNamespace bool) Segmentation {
+	o := Segmentation{SchedulableNodes: nodes, MeasuredNodes: nodes, CrossNamespace: crossNamespace, NodePorts: NodePortsMade}
+	for _, name := range StageNames() {
+		s := Stage{Name: name, Accepted: true, Settled: true, SettleSeconds: 3, WindowSeconds: 12}
+		for _, e := range Expectations(crossNamespace) {
+			if e.Stage != name {
+				continue
+			}
+			for _, p := range (seenMatrix{Segmentation: o}).pairs() {
+				if e.Way == OtherNodePort && nodes == 1 {
+					continue
+				}
+				c := Cell{Who: e.Who, Way: e.Way, Server: p[0], Client: p[1], Attempts: 9, LogComplete: true}
+				if e.Open {
+					c.Echoed, c.LastEchoed, c.Seen = 9, 9, 9
+				}
+				s.Cells = append(s.Cells, c)
+			}
+		}
+		o.Stages = append(o.Stages, s)
+	}
+	return o
+}
+
+// change alters the cells of a stage that are about a way.
+func (o *Segmentation) change(name StageName, who Who, way Way, f func(*Cell)) {
+	for i := range o.Stages {
+		for j := range o.Stages[i].Cells {
+			if c := &o.Stages[i].Cells[j]; o.Stages[i].Name == name && c.Who == who && c.Way == way {
+				f(c)
+			}
+		}
+	}
+}
+
+func through(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = c.Attempts, c.Attempts, c.Attempts }
+
+func TestDimension(t *testing.T) {
+	d := Dimension{
+		Of: func(e Expectation) bool {
+			return e.Stage == StageBothLabels && e.Who != Keeper
+		},
+		Required: v1alpha1.T("r", "r"), Remedy: v1alpha1.T("a", "a"),
+	}
+	ports := Dimension{Of: func(e Expectation) bool { return e.Stage == StageDenied && e.byNodePort() }, Required: d.Required, Remedy: d.Remedy}
+	bare := Dimension{Of: func(e Expectation) bool { return e.Stage == StageBareServers }, Default: true, Required: d.Required, Remedy: d.Remedy}
+	for _, c := range []struct {
+		name   string
+		of     Dimension
+		nodes  int
+		cross  bool
+		change func(*Segmentation)
+		want   v1alpha1.Outcome
+		says   string
+	}{
+		{"all as it should be", d, 2, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 4 gesperrten Wegen kam in je mindestens 9 Versuchen nichts an"},
+		{"one node", d, 1, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 2 gesperrten Wegen"},
+		{"nothing", d, 2, true, func(o *Segmentation) { *o = Segmentation{} }, v1alpha1.Inconclusive, "nur einen Namespace"},
+		{"no stages", d, 2, true, func(o *Segmentation) { o.Stages = nil }, v1alpha1.Inconclusive, "Kontrolle hielt nicht"},
+		{"one came through", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Seen = 1 })
+		}, v1alpha1.Fail, "Client „other“ im anderen Namespace, TCP-Port: von 18 Versuchen erreichten 2 den Server, 0 wurden beantwortet"},
+		{"came through, and another policy may have opened", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, through)
+			o.OtherOpenings = 1
+		}, v1alpha1.Inconclusive, "weitere NetworkPolicy"},
+		{"came through, other policies unknown", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, through)
+			o.OtherOpenings = -1
+		}, v1alpha1.Inconclusive, "weitere NetworkPolicy"},
+		{"came through without any policy, others open", bare, 2, true, func(o *Segmentation) {
+			o.change(StageBareServers, Other, UDP, through)
+			o.OtherOpenings = 1
+		}, v1alpha1.Fail, "Auf die Server wirkt keine Policy des Laufs"},
+		{"came through before the policies were taken", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, through)
+			o.Stages[4].Accepted = false
+		}, v1alpha1.Inconclusive, "nicht beobachtet"},
+		{"came through and the rest is missing", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, through)
+			o.Stages = o.Stages[:5]
+			o.Trouble = cluster.Evicted
+		}, v1alpha1.Fail, ""},
+		{"another dimension leaks", d, 2, true, func(o *Segmentation) {
+			o.change(StageNamespaceLabel, Good, OtherUDP, through)
+		}, v1alpha1.Pass, ""},
+		{"pods did not run", d, 2, true, func(o *Segmentation) { o.Trouble = cluster.Quota }, v1alpha1.Inconclusive, "quota"},
+		{"allowed way closed", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Good, TCP, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, "Zugelassene Wege"},
+		{"keeper shut out", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Keeper, TCP, func(c *Cell) { c.LastEchoed = 2 })
+		}, v1alpha1.Inconclusive, "ständig zugelassener Client"},
+		{"closed before", d, 2, true, func(o *Segmentation) {
+			o.change(StageOpen, Other, TCP, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"closed after", d, 2, true, func(o *Segmentation) {
+			o.change(StageOpenAgain, Other, TCP, func(c *Cell) { c.LogComplete = false })
+		}, v1alpha1.Inconclusive, "Protokoll des Servers unvollständig"},
+		{"closed after the bare stages", bare, 2, true, func(o *Segmentation) {
+			o.change(StageOpenLast, Good, TCP, func(c *Cell) { c.LastEchoed = 0 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"too few attempts", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Attempts = 4 })
+		}, v1alpha1.Inconclusive, "zu wenige Versuche"},
+		{"a gap", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Missing = 1 })
+		}, v1alpha1.Inconclusive, "Lücke"},
+		{"could not try", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Other = 1 })
+		}, v1alpha1.Inconclusive, "nicht versuchen"},
+		{"log not read", d, 2, true, func(o *Segmentation) {
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.LogComplete = false })
+		}, v1alpha1.Inconclusive, "Protokoll"},
+		{"window too short", d, 2, true, func(o *Segmentation) { o.Stages[4].WindowSeconds = 9 }, v1alpha1.Inconclusive, "Fenster zu kurz"},
+		{"a node not measured", d, 1, true, func(o *Segmentation) { o.SchedulableNodes = 2 }, v1alpha1.Inconclusive, "Zwei Nodes"},
+		{"one namespace", d, 2, false, func(*Segmentation) {}, v1alpha1.Inconclusive, "nur einen Namespace"},
+		{"node ports", ports, 2, true, func(*Segmentation) {}, v1alpha1.Pass, ""},
+		{"no node ports for tenants", ports, 2, true, func(o *Segmentation) { o.NodePorts = NodePortsRefused }, v1alpha1.NotApplicable, "NodePort"},
+		{"a node port leads around", ports, 2, true, func(o *Segmentation) {
+			o.change(StageDenied, Good, OtherNodePort, through)
+		}, v1alpha1.Fail, "NodePort an einem anderen Node"},
+		{"a node port leads nowhere", ports, 2, true, func(o *Segmentation) {
+			o.change(StageOpen, Good, NodePort, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := enforced(c.nodes, c.cross)
+			c.change(&o)
+			v := c.of.judge(o)
+			said := v.Reason.De
+			for _, f := range v.Findings {
+				said += "\n" + f.Observed.De
+			}
+			if v.Outcome != c.want || !strings.Contains(said, c.says) {
+				t.Errorf("got %s: %s; want %s: %s", v.Outcome, said, c.want, c.says)
+			}
+			for _, control := range v.Controls {
+				if v.Outcome == v1alpha1.Pass && !control.Held {
+					t.Errorf("passes although a control did not hold: %s", control.Name.En)
+				}
+			}
+		})
+	}
+}

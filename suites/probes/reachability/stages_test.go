@@ -1,0 +1,167 @@
+package reachability
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+)
+
+// pod is what NetworkPolicies see of one.
+type pod struct {
+	namespace string
+	labels    labels.Set
+	address   string
+}
+
+// simulated says what NetworkPolicies let through by the documentation of
+// Kubernetes: a pod that a policy selects is closed in that direction but for
+// what some policy allows.
+func simulated(policies []*networkingv1.NetworkPolicy, from, to pod, protocol corev1.Protocol, number int32) bool {
+	matches := func(s metav1.LabelSelector, l labels.Set) bool {
+		selector, err := metav1.LabelSelectorAsSelector(&s)
+		return err == nil && selector.Matches(l)
+	}
+	onPort := func(ports []networkingv1.NetworkPolicyPort) bool {
+		return len(ports) == 0 || slices.ContainsFunc(ports, func(p networkingv1.NetworkPolicyPort) bool {
+			return *p.Protocol == protocol && p.Port.IntVal == number
+		})
+	}
+	isPeer := func(p *networkingv1.NetworkPolicy, peers []networkingv1.NetworkPolicyPeer, who pod) bool {
+		return len(peers) == 0 || slices.ContainsFunc(peers, func(peer networkingv1.NetworkPolicyPeer) bool {
+			switch {
+			case peer.IPBlock != nil:
+				return peer.IPBlock.CIDR == single(who.address)
+			case peer.NamespaceSelector == nil && p.Namespace != who.namespace,
+				peer.NamespaceSelector != nil && !matches(*peer.NamespaceSelector, labels.Set{corev1.LabelMetadataName: who.namespace}):
+				return false
+			}
+			return peer.PodSelector == nil || matches(*peer.PodSelector, who.labels)
+		})
+	}
+	direction := func(kind networkingv1.PolicyType, subject, other pod) bool {
+		selected := false
+		for _, p := range policies {
+			if p.Namespace != subject.namespace || !matches(p.Spec.PodSelector, subject.labels) || !slices.Contains(p.Spec.PolicyTypes, kind) {
+				continue
+			}
+			selected = true
+			if kind == networkingv1.PolicyTypeIngress && slices.ContainsFunc(p.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool {
+				return onPort(r.Ports) && isPeer(p, r.From, other)
+			}) || kind == networkingv1.PolicyTypeEgress && slices.ContainsFunc(p.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool {
+				return onPort(r.Ports) && isPeer(p, r.To, other)
+			}) {
+				return true
+			}
+		}
+		return !selected
+	}
+	return direction(networkingv1.PolicyTypeEgress, from, to) && direction(networkingv1.PolicyTypeIngress, to, from)
+}
+
+// What is expected in each stage is what its policies say, together with a
+// default deny in each namespace; and without one, but for the bare stages.
+func TestExpectationsFollowFromPolicies(t *testing.T) {
+	deny := func(namespace string) *networkingv1.NetworkPolicy {
+		return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace}, Spec: networkingv1.NetworkPolicySpec{
+			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
+		}}
+	}
+	for _, c := range []struct {
+		name      string
+		clientNS  string
+		defaulted bool
+	}{{"default deny", "b", true}, {"no default deny", "b", false}, {"one namespace, default deny", "a", true}, {"one namespace", "a", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := segments{runID: "run", serverNS: "a", clientNS: c.clientNS}
+			of := func(namespace, segment string) pod {
+				return pod{namespace, labels.Set{cluster.LabelRun: "run", segmentLabel: segment}, ""}
+			}
+			checked := 0
+			for _, e := range Expectations(s.crossNamespace()) {
+				var policies []*networkingv1.NetworkPolicy
+				for _, p := range s.policies(e.Stage) {
+					policies = append(policies, p)
+				}
+				if c.defaulted {
+					policies = append(policies, deny("a"), deny("b"))
+				}
+				from := of(c.clientNS, e.Who.label())
+				if e.Who == GoodLocal || e.Who == OtherLocal {
+					from.namespace = "a"
+				}
+				if slices.Index(StageNames(), e.Stage) >= slices.Index(StageNames(), StageRelabelled) {
+					switch e.Who {
+					case Good:
+						from.labels[segmentLabel] = segmentOther
+					case Other:
+						from.labels[segmentLabel] = segmentGood
+					}
+				}
+				way, there := map[Way]struct {
+					protocol corev1.Protocol
+					port     int32
+				}{TCP: {corev1.ProtocolTCP, pods.EchoPort}, Service: {corev1.ProtocolTCP, pods.EchoPort}, OtherTCP: {corev1.ProtocolTCP, otherPort},
+					UDP: {corev1.ProtocolUDP, udpPort}, OtherUDP: {corev1.ProtocolUDP, otherUDPPort}}[e.Way]
+				if !there {
+					continue
+				}
+				want := e.Open
+				if !c.defaulted && (e.Stage == StageBareServers || e.Stage == StageBareClients) {
+					want = true
+				}
+				if got := simulated(policies, from, of("a", segmentServer), way.protocol, way.port); got != want {
+					t.Errorf("%+v: the policies say %t", e, got)
+				}
+				checked++
+			}
+			if checked < 40 {
+				t.Errorf("%d expectations were looked at", checked)
+			}
+		})
+	}
+}
+
+// Between two stages no policy leaves the Keeper out, and only policies that
+// differ are touched.
+func TestKeeperIsNeverShutOut(t *testing.T) {
+	s := segments{runID: "run", serverNS: "a", clientNS: "b"}
+	keeper := pod{"b", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentKeeper}, ""}
+	server := pod{"a", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentServer}, ""}
+	for _, stage := range StageNames() {
+		var policies []*networkingv1.NetworkPolicy
+		for _, p := range s.policies(stage) {
+			policies = append(policies, p)
+		}
+		for _, p := range []corev1.Protocol{corev1.ProtocolTCP} {
+			if !simulated(policies, keeper, server, p, pods.EchoPort) {
+				t.Errorf("%s: the Keeper is shut out", stage)
+			}
+		}
+	}
+}
+
+// Node ports are reached by the addresses of nodes: leaving for them is allowed
+// for these addresses and ports alone.
+func TestNodePortsMayBeTried(t *testing.T) {
+	s := segments{runID: "run", serverNS: "a", clientNS: "b", nodePorts: []nodePort{{"192.0.2.1", 30001}, {"2001:db8::1", 30001}}}
+	var policies []*networkingv1.NetworkPolicy
+	for _, p := range s.policies(StageDenied) {
+		policies = append(policies, p)
+	}
+	from := pod{"b", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentGood}, ""}
+	for address, want := range map[string]bool{"192.0.2.1": true, "2001:db8::1": true, "192.0.2.2": false} {
+		if got := simulated(policies, from, pod{"", nil, address}, corev1.ProtocolTCP, 30001); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+	if simulated(policies, from, pod{"", nil, "192.0.2.1"}, corev1.ProtocolTCP, 22) {
+		t.Error("another port of a node may be tried")
+	}
+}
