@@ -56,6 +56,7 @@ type Verdict struct {
 	Findings []v1alpha1.Finding
 	Controls []v1alpha1.Control
 	Figures  []v1alpha1.Figure
+	Matrix   []v1alpha1.MatrixRow
 	// Attempts is how often the deciding observation was repeated.
 	Attempts int
 }
@@ -139,7 +140,7 @@ func (c *Check) Judge(evidence []v1alpha1.Observation) v1alpha1.Result {
 	}
 	v = consistent(v)
 	result.Outcome, result.Reason, result.Findings = v.Outcome, v.Reason, v.Findings
-	result.Controls, result.Figures, result.Attempts = v.Controls, v.Figures, v.Attempts
+	result.Controls, result.Figures, result.Matrix, result.Attempts = v.Controls, v.Figures, v.Matrix, v.Attempts
 	return result
 }
 
@@ -195,7 +196,7 @@ func consistent(v Verdict) Verdict {
 	if wrong == "" {
 		return v
 	}
-	return Verdict{Outcome: v1alpha1.Inconclusive, Controls: v.Controls, Figures: v.Figures, Attempts: v.Attempts, Reason: v1alpha1.T(
+	return Verdict{Outcome: v1alpha1.Inconclusive, Controls: v.Controls, Figures: v.Figures, Matrix: v.Matrix, Attempts: v.Attempts, Reason: v1alpha1.T(
 		"Fehler der Prüfung selbst: "+wrong+".", "The check itself is at fault: "+wrong+".")}
 }
 

@@ -106,6 +106,12 @@ type segment struct {
 	Labelled bool
 }
 
+// matrixRow is one expectation beside what was observed.
+type matrixRow struct {
+	What, Expected, Observed v1alpha1.Text
+	Deviates                 bool
+}
+
 type checkView struct {
 	Anchor   string
 	ID       string
@@ -121,6 +127,8 @@ type checkView struct {
 	Held     []v1alpha1.Text // controls, each with what was seen
 	Broken   []v1alpha1.Text
 	Figures  []row
+	Matrix   []matrixRow
+	MoreRows int
 	Seen     []seenView
 	Facts    []row
 }
@@ -490,6 +498,13 @@ func (v viewer) check(r v1alpha1.Result, anchor string) checkView {
 			value.De, value.En = value.De+unit, value.En+unit
 		}
 		c.Figures = append(c.Figures, row{Name: v.text(f.Name), Value: value})
+	}
+	for i, m := range r.Matrix {
+		if i == v.items {
+			c.MoreRows = len(r.Matrix) - i
+			break
+		}
+		c.Matrix = append(c.Matrix, matrixRow{What: v.text(m.What), Expected: v.text(m.Expected), Observed: v.text(m.Observed), Deviates: m.Deviates})
 	}
 	for i, o := range r.Observations {
 		if i == v.items {

@@ -176,6 +176,7 @@ func (c *comparison) check(k v1alpha1.CheckInfo, reported v1alpha1.Result) v1alp
 	c.value(k.ID, "findings", reported.Findings, recomputed.Findings)
 	c.value(k.ID, "controls", reported.Controls, recomputed.Controls)
 	c.value(k.ID, "figures", reported.Figures, recomputed.Figures)
+	c.value(k.ID, "matrix", reported.Matrix, recomputed.Matrix)
 	return recomputed
 }
 

@@ -143,6 +143,9 @@ type Result struct {
 	Controls []Control `json:"controls,omitempty"`
 	// Figures are measured values that do not decide.
 	Figures []Figure `json:"figures,omitempty"`
+	// Matrix sets what was expected beside what was observed, for checks that
+	// look at many things alike.
+	Matrix []MatrixRow `json:"matrix,omitempty"`
 	// Observations the check judged.
 	Observations []ObservationRef `json:"observations,omitempty"`
 	// Attempts is how often the deciding observation was repeated.
@@ -167,6 +170,16 @@ type Control struct {
 	Held bool `json:"held"`
 	// Detail says what was seen.
 	Detail Text `json:"detail"`
+}
+
+// MatrixRow is one thing that was looked at.
+type MatrixRow struct {
+	What     Text `json:"what"`
+	Expected Text `json:"expected"`
+	Observed Text `json:"observed"`
+	// Deviates says that the observation is a deviation. What was not observed
+	// as expected otherwise is a control that did not hold.
+	Deviates bool `json:"deviates"`
 }
 
 // Figure is a measured value.

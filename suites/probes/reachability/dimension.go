@@ -47,7 +47,7 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 			demanded = append(demanded, e)
 		}
 	}
-	v := check.Verdict{Attempts: seen.attempts(demanded), Controls: seen.controls(demanded), Figures: seen.figures(demanded)}
+	v := check.Verdict{Attempts: seen.attempts(demanded), Controls: seen.controls(demanded), Figures: seen.figures(demanded), Matrix: seen.rows(demanded)}
 	if leaks := seen.leaks(demanded); len(leaks) > 0 {
 		// Policies add up, so a foreign one that lets the client in explains the
 		// way through; only without any is it the network's fault.
@@ -350,6 +350,33 @@ func (m seenMatrix) figures(demanded []Expectation) []v1alpha1.Figure {
 		{Name: v1alpha1.T("Gemessene Nodes", "Measured nodes"), Value: float64(m.MeasuredNodes), Unit: "1"},
 		{Name: v1alpha1.T("Längste Zeit, bis alle Wege den Policies folgten (oder Ende des Wartens)", "Longest time until all ways followed the policies (or end of waiting)"), Value: longest, Unit: "s"},
 	}
+}
+
+// rows set each expectation beside what was observed, over all nodes.
+func (m seenMatrix) rows(demanded []Expectation) []v1alpha1.MatrixRow {
+	out := make([]v1alpha1.MatrixRow, 0, len(demanded))
+	for _, e := range demanded {
+		cells, want := m.found(e)
+		who, way := whoText(e.Who), wayText(e.Way)
+		r := v1alpha1.MatrixRow{
+			What:     v1alpha1.T(string(e.Stage)+": "+who.De+", "+way.De, string(e.Stage)+": "+who.En+", "+way.En),
+			Expected: v1alpha1.T("gesperrt", "closed"), Observed: v1alpha1.T("nicht beobachtet", "not observed"),
+		}
+		if e.Open {
+			r.Expected = v1alpha1.T("offen", "open")
+		}
+		if len(cells) == want && want > 0 {
+			attempts, echoed, seen := 0, 0, 0
+			for _, c := range cells {
+				attempts, echoed, seen = attempts+c.Attempts, echoed+c.Echoed, seen+c.Seen
+			}
+			r.Observed = v1alpha1.T(fmt.Sprintf("von %d Versuchen %d angekommen, %d beantwortet", attempts, seen, echoed),
+				fmt.Sprintf("of %d attempts %d arrived, %d answered", attempts, seen, echoed))
+			r.Deviates = !e.Open && (echoed > 0 || seen > 0)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func whoText(w Who) v1alpha1.Text {
