@@ -124,7 +124,12 @@ var specs = []spec{
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
-	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: []check.Area{check.Network}, breaks: []string{networkPolicy}},
+	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
+	{name: "same-node-forgotten", profile: whole, violation: "same-node-forgotten", areas: networkOnly, breaks: []string{networkPolicy}},
+	{name: "egress-forgotten", profile: whole, violation: "egress-forgotten", areas: networkOnly, breaks: []string{egressPolicy, denyOutgoing}},
+	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing}},
+	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing}},
+	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -141,10 +146,33 @@ var specs = []spec{
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	// Where nothing binds pods there is nothing to be exempt from.
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), []string{freshUnguided, canExempt, networkPolicy, secretsAtRest})},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), []string{freshUnguided, canExempt, networkPolicy, secretsAtRest})},
 }
 
-var admissionOnly = []check.Area{check.Admission}
+var (
+	admissionOnly = []check.Area{check.Admission}
+	networkOnly   = []check.Area{check.Network}
+)
+
+// Checks of the segmentation probe that violations name one by one.
+const (
+	egressPolicy = "APP.4.4.A7/egress-policy-enforced"
+	udpPolicy    = "APP.4.4.A7/network-policy-enforced-for-udp"
+	denyBetween  = "APP.4.4.A7/default-deny-between-namespaces"
+	denyWithin   = "APP.4.4.A18/default-deny-within-namespace"
+	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
+)
+
+// segmentation are all checks of that probe.
+func segmentation() []string {
+	var all []string
+	for _, c := range check.Default.Checks() {
+		if len(c.Probes) == 1 && c.Probes[0].Name == "segmentation" {
+			all = append(all, c.ID)
+		}
+	}
+	return all
+}
 
 // everythingOnPods are all checks that look at what keeps pods out of the tenant namespaces.
 func everythingOnPods() []string {
