@@ -236,6 +236,11 @@ func makeOneOfEach(ctx context.Context, t *testing.T, env *cluster.Env) int {
 		if _, err := env.CreateSecret(ctx, env.Tenant, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns}}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := env.CreateService(ctx, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-test-", Namespace: ns}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
+		}); err != nil {
+			t.Fatal(err)
+		}
 		for resource, object := range workloads(ns, env) {
 			if err := env.CreateWorkload(ctx, resource, object); err != nil {
 				t.Fatal(err)
@@ -386,6 +391,12 @@ func TestTenantBySelf(t *testing.T) {
 	}
 	if env.TenantIdentity != cluster.IdentitySelf {
 		t.Errorf("the tenant is %s, want %s: namespace default has no ServiceAccount tenant", env.TenantIdentity, cluster.IdentitySelf)
+	}
+	if is, err := env.Administrator(t.Context()); err != nil || !is {
+		t.Errorf("an administrator counts as one: %t, %v", is, err)
+	}
+	if is, err := environment(t).Administrator(t.Context()); err != nil || is {
+		t.Errorf("the tenant counts as an administrator: %t, %v", is, err)
 	}
 }
 
