@@ -64,10 +64,11 @@ func FreshRights() []check.Right {
 // Fresh stops unless the site applied FreshManifest, which it knows by the fence.
 // It makes a namespace that has no label but those of the run, as the runner,
 // with a tenant of its own, and returns the environment of that tenant. The
+// purpose tells the namespaces of one run apart, in their names. The
 // namespace's removal is registered before the request is sent; what is made in
 // it goes with it. The error says in which phase it stopped.
-func (e *Env) Fresh(ctx context.Context) (*Env, error) {
-	name := FreshPrefix + e.RunID
+func (e *Env) Fresh(ctx context.Context, purpose string) (*Env, error) {
+	name := FreshPrefix + e.RunID + "-" + purpose
 	stopped := func(phase string, err error) (*Env, error) {
 		return nil, &check.Stopped{Phase: phase, Err: CreateTrouble(err)}
 	}
@@ -152,9 +153,13 @@ func (e *Env) fenced(ctx context.Context) error {
 	return NotFenced
 }
 
-// RemoveFresh removes the run's fresh namespace and waits until it is gone.
+// RemoveFresh removes the namespace that Fresh made for this environment and
+// waits until it is gone.
 func (e *Env) RemoveFresh(ctx context.Context) error {
-	return removeNamespace(ctx, e.Runner, FreshPrefix+e.RunID, 0)
+	if !strings.HasPrefix(e.Namespaces[0], FreshPrefix) {
+		return errors.New("the environment is not that of a fresh namespace")
+	}
+	return removeNamespace(ctx, e.Runner, e.Namespaces[0], 0)
 }
 
 // answered says that the API server decided on a request: what failed otherwise

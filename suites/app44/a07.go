@@ -234,6 +234,24 @@ var _ = check.Register(reachability.Dimension{
 	},
 }))
 
+var _ = check.Register(check.Of(check.Meta{
+	ID: "APP.4.4.A7/fresh-namespace-default-deny",
+	Title: v1alpha1.T(
+		"Auch zwischen neuen Namespaces, die niemand vorbereitet hat, ist Verkehr gesperrt",
+		"Traffic is closed between fresh namespaces, too, that nobody prepared"),
+	Area: check.Network,
+	Covers: []check.Covers{
+		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},
+		{Statement: "SOUVAP.7.3.3.11-UA.3", Decides: v1alpha1.Part},
+	},
+}, reachability.FreshProbe, reachability.JudgeFresh(
+	v1alpha1.T(
+		"Ein neuer Namespace ist von anderen aus nicht zu erreichen, bis sein Mandant es zulässt.",
+		"A fresh namespace can not be reached from others until its tenant allows it."),
+	v1alpha1.T(
+		"Die Grundsperre mit dem Namespace anlegen (Policy-Engine, Vorlage der Plattform) oder clusterweit im CNI einrichten (AdminNetworkPolicy).",
+		"Make the default deny together with the namespace (policy engine, the platform's template), or set it up cluster-wide in the CNI (AdminNetworkPolicy)."))))
+
 // minAttempts is how many attempts say something, blocked or echoed.
 const minAttempts = 5
 

@@ -46,7 +46,7 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) (Observation, error) {
 	o := Observation{Rounds: []Round{}}
 	start := time.Now()
-	tenant, err := env.Fresh(ctx)
+	tenant, err := env.Fresh(ctx, "pods")
 	if err != nil {
 		// What was made of it is removed by the run's cleanup.
 		return o, err
@@ -69,7 +69,7 @@ func observe(ctx context.Context, env *cluster.Env, first, every time.Duration) 
 		o.Rounds = append(o.Rounds, r)
 		pause, faults = every, r.notAdmitted()
 	}
-	if err := env.RemoveFresh(ctx); err != nil {
+	if err := tenant.RemoveFresh(ctx); err != nil {
 		return o, &check.Stopped{Phase: "remove the namespace", Err: cluster.CreateTrouble(err)}
 	}
 	o.Gone = true
