@@ -13,11 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -342,6 +344,8 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go becomeReady(ctx, w, d.ReadyPort, 0)
+	var source sourcePorts
+	source.next.Store(rand.Uint32())
 	var all sync.WaitGroup
 	var once sync.Once
 	var writeErr error
@@ -350,7 +354,7 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 			tick := time.NewTicker(d.Interval)
 			defer tick.Stop()
 			for seq := int64(1); ; seq++ {
-				result, detail := d.attempt(ctx, t, seq)
+				result, detail := d.attempt(ctx, t, seq, &source)
 				if ctx.Err() != nil {
 					return
 				}
@@ -373,15 +377,33 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 	return w.Write(Line{Event: Stopping})
 }
 
-func (d Dial) attempt(ctx context.Context, t Target, seq int64) (Result, string) {
+// sourcePorts gives a UDP port that this client has not used for long: to the
+// packet filters on the way a datagram from a port that was let through a
+// minute ago belongs to that flow, whatever their rules say meanwhile.
+type sourcePorts struct{ next atomic.Uint32 }
+
+const firstSourcePort, countSourcePorts = 30000, 30000
+
+func (s *sourcePorts) address() *net.UDPAddr {
+	return &net.UDPAddr{Port: firstSourcePort + int(s.next.Add(1)%countSourcePorts)}
+}
+
+func (d Dial) attempt(ctx context.Context, t Target, seq int64, source *sourcePorts) (Result, string) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	var dialer net.Dialer
 	network := "tcp"
 	if t.UDP {
-		network = "udp"
+		network, dialer.LocalAddr = "udp", source.address()
 	}
 	c, err := dialer.DialContext(ctx, network, t.Address)
+	for range 10 {
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		dialer.LocalAddr = source.address()
+		c, err = dialer.DialContext(ctx, network, t.Address)
+	}
 	if err != nil {
 		return classify(err)
 	}

@@ -156,6 +156,31 @@ func TestEachTargetIsToldApart(t *testing.T) {
 	}
 }
 
+// A packet filter takes datagrams from a port that it let through lately for the
+// same flow: each attempt needs a port of its own.
+func TestUDPSourcePortsAreNotReused(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	d := client(t, "n", Target{Name: "s", Address: server.LocalAddr().String(), UDP: true}, Target{Name: "z", Address: server.LocalAddr().String(), UDP: true})
+	d.Interval, d.Timeout = time.Millisecond, time.Millisecond
+	dial(t, d)
+	seen := map[string]bool{}
+	buffer := make([]byte, maxLine)
+	for range 300 {
+		_, from, err := server.ReadFrom(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[from.String()] {
+			t.Fatalf("%s was used twice within %d attempts", from, len(seen))
+		}
+		seen[from.String()] = true
+	}
+}
+
 func TestUDPWithoutAListener(t *testing.T) {
 	c := dial(t, client(t, "n", Target{Name: "s", Address: address(freePort(t)), UDP: true}))
 	if l := c.await(t, "n", isEvent(Attempt)); l.Result != Refused {
