@@ -6,6 +6,8 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/../network.sh"
 
 while read -r name _; do
-	without_rule "$name" --source "$pod_range" --destination "$pod_range" --jump DROP
+	for protocol in tcp udp; do
+		without_rule "$name" --source "$pod_range" --destination "$pod_range" --protocol "$protocol" --match multiport ! --ports 53 --jump DROP
+	done
 done < <(nodes)
 say "pods reach each other"
