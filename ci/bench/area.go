@@ -14,7 +14,7 @@ import (
 )
 
 // most is how long an area may take on kind at the rate that sites get.
-var most = map[string]float64{"admission": 240}
+var most = map[string]float64{"admission": 240, "network": 360}
 
 // writeArea writes what the checks of one area cost on each cluster, given as
 // NAME=FOLDER with the bundle of a run of that area alone.

@@ -124,12 +124,12 @@ var specs = []spec{
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
-	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
+	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy, denyFresh)},
 	{name: "same-node-forgotten", profile: whole, violation: "same-node-forgotten", areas: networkOnly, breaks: []string{networkPolicy}},
 	{name: "egress-forgotten", profile: whole, violation: "egress-forgotten", areas: networkOnly, breaks: []string{egressPolicy, denyOutgoing}},
-	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing}},
-	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing}},
-	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
+	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing, denyFresh}},
+	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing, denyFresh}},
+	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: append(segmentation(), networkPolicy, denyFresh)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -146,7 +146,7 @@ var specs = []spec{
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	// Where nothing binds pods there is nothing to be exempt from.
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), []string{freshUnguided, canExempt, networkPolicy, secretsAtRest})},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
 }
 
 var (
@@ -161,6 +161,7 @@ const (
 	denyBetween  = "APP.4.4.A7/default-deny-between-namespaces"
 	denyWithin   = "APP.4.4.A18/default-deny-within-namespace"
 	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
+	denyFresh    = "APP.4.4.A7/fresh-namespace-default-deny"
 )
 
 // segmentation are all checks of that probe.
