@@ -124,7 +124,6 @@ var specs = []spec{
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
-	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -144,20 +143,9 @@ var specs = []spec{
 	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
 }
 
-var (
-	admissionOnly = []check.Area{check.Admission}
-	networkOnly   = []check.Area{check.Network}
-)
+var admissionOnly = []check.Area{check.Admission}
 
-// Checks of the segmentation probe that violations name one by one.
-const (
-	egressPolicy = "APP.4.4.A7/egress-policy-enforced"
-	udpPolicy    = "APP.4.4.A7/network-policy-enforced-for-udp"
-	denyBetween  = "APP.4.4.A7/default-deny-between-namespaces"
-	denyWithin   = "APP.4.4.A18/default-deny-within-namespace"
-	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
-	denyFresh    = "APP.4.4.A7/fresh-namespace-default-deny"
-)
+const denyFresh = "APP.4.4.A7/fresh-namespace-default-deny"
 
 // segmentation are all checks of that probe.
 func segmentation() []string {
