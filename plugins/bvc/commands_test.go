@@ -19,6 +19,7 @@ import (
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/codec"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/reachability"
 )
 
 // Recordings that every check has at least one of.
@@ -102,6 +103,8 @@ func joined(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
 		return parts[0]
 	case bytes.Contains(parts[0].Data, []byte(`"surfaces"`)):
 		return joinedSurfaces(t, parts)
+	case parts[0].Probe == reachability.SegmentationProbe.Name:
+		return joinedStages(t, parts)
 	case parts[0].Probe != "admission":
 		// Recordings of other probes are whole; the first is the one that was asked for.
 		return parts[0]
@@ -139,6 +142,44 @@ func joined(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
 	}
 	o := parts[0]
 	o.Data = together
+	return o
+}
+
+// joinedStages does the same for the segmentation probe.
+func joinedStages(t *testing.T, parts []v1alpha1.Observation) v1alpha1.Observation {
+	t.Helper()
+	var whole reachability.Segmentation
+	cells := map[reachability.StageName][]reachability.Cell{}
+	stages := map[reachability.StageName]reachability.Stage{}
+	for i, o := range parts {
+		var s reachability.Segmentation
+		if err := json.Unmarshal(o.Data, &s); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			whole = s
+		}
+		for _, stage := range s.Stages {
+			stages[stage.Name] = stage
+			for _, c := range stage.Cells {
+				if !slices.Contains(cells[stage.Name], c) {
+					cells[stage.Name] = append(cells[stage.Name], c)
+				}
+			}
+		}
+	}
+	whole.Stages = nil
+	for _, name := range reachability.StageNames() {
+		if stage, there := stages[name]; there {
+			stage.Cells = cells[name]
+			whole.Stages = append(whole.Stages, stage)
+		}
+	}
+	o := parts[0]
+	var err error
+	if o.Data, err = json.Marshal(whole); err != nil {
+		t.Fatal(err)
+	}
 	return o
 }
 
