@@ -206,7 +206,7 @@ func (s Serve) accept(ctx context.Context, l net.Listener, w *Writer) error {
 		case err == nil:
 			go s.greet(c, w)
 		case ctx.Err() != nil:
-			return nil
+			return ctx.Err()
 		case !passing(err):
 			return fmt.Errorf("accept: %w", err)
 		default:
@@ -226,7 +226,7 @@ func (s Serve) receive(ctx context.Context, c net.PacketConn, w *Writer) error {
 				_, _ = c.WriteTo([]byte(line), from) // as below
 			}
 		case ctx.Err() != nil:
-			return nil
+			return ctx.Err()
 		default:
 			// What a client's host answered to an echo shows here.
 			pause(ctx, acceptPause)

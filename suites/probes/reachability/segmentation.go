@@ -357,7 +357,7 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 	// Node ports that do not open are for their own check.
 	settling := marks{}
 	for r, mark := range m.ledger.next(m.routes) {
-		if open, there := expected[r]; there && !(open && (m.cells[r].way == NodePort || m.cells[r].way == OtherNodePort)) {
+		if open, there := expected[r]; there && (!open || m.cells[r].way != NodePort && m.cells[r].way != OtherNodePort) {
 			settling[r] = mark
 		}
 	}
