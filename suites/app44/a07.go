@@ -252,12 +252,6 @@ var _ = check.Register(check.Of(check.Meta{
 		"Die Grundsperre mit dem Namespace anlegen (Policy-Engine, Vorlage der Plattform) oder clusterweit im CNI einrichten (AdminNetworkPolicy).",
 		"Make the default deny together with the namespace (policy engine, the platform's template), or set it up cluster-wide in the CNI (AdminNetworkPolicy)."))))
 
-// minAttempts is how many attempts say something, blocked or echoed.
-const minAttempts = 5
-
-// minWindow is the shortest closed window in seconds.
-const minWindow = 10
-
 // place is one direction of measurement: a server and whether its clients run
 // on the same node or on all others.
 type place struct {
@@ -439,7 +433,7 @@ func controlsOf(o reachability.Observation) []v1alpha1.Control {
 	both := []reachability.Role{reachability.Client, reachability.Allowed}
 	complete := func(p reachability.Pair) string {
 		switch {
-		case p.Attempts < minAttempts || p.Attempts != p.Echoed+p.Timeout+p.Refused+p.Reset+p.Unreachable+p.Other:
+		case p.Attempts < reachability.MinAttempts || p.Attempts != p.Echoed+p.Timeout+p.Refused+p.Reset+p.Unreachable+p.Other:
 			return "attempts"
 		case p.Missing != 0:
 			return "missing"
@@ -450,7 +444,7 @@ func controlsOf(o reachability.Observation) []v1alpha1.Control {
 		switch {
 		case complete(p) != "":
 			return complete(p)
-		case p.LastEchoed < minAttempts || p.LastEchoed > p.Echoed:
+		case p.LastEchoed < reachability.MinAttempts || p.LastEchoed > p.Echoed:
 			return "echo"
 		case !p.ServerLogComplete || p.SeenByServer < p.Echoed:
 			return "log"
@@ -460,9 +454,9 @@ func controlsOf(o reachability.Observation) []v1alpha1.Control {
 	return []v1alpha1.Control{
 		nodesControl(o),
 		control(o, reachability.OpenBefore, both, 0, v1alpha1.T("Vor der Sperre steht jeder Pfad offen", "Before the block every path is open"), open),
-		control(o, reachability.Closed, []reachability.Role{reachability.Allowed}, minWindow,
+		control(o, reachability.Closed, []reachability.Role{reachability.Allowed}, reachability.MinWindow,
 			v1alpha1.T("Während der Sperre erreicht der zugelassene Client jeden Server", "During the block the allowed client reaches every server"), open),
-		control(o, reachability.Closed, []reachability.Role{reachability.Client}, minWindow,
+		control(o, reachability.Closed, []reachability.Role{reachability.Client}, reachability.MinWindow,
 			v1alpha1.T("Während der Sperre versucht es der ausgesperrte Client weiter", "During the block the shut-out client goes on trying"),
 			func(p reachability.Pair) string {
 				switch {
@@ -476,24 +470,6 @@ func controlsOf(o reachability.Observation) []v1alpha1.Control {
 				return ""
 			}),
 		control(o, reachability.OpenAgain, both, 0, v1alpha1.T("Nach der Sperre steht jeder Pfad wieder offen", "After the block every path is open again"), open),
-	}
-}
-
-// faultTexts says what a pair lacks.
-func faultTexts(fault string) v1alpha1.Text {
-	switch fault {
-	case "attempts":
-		return v1alpha1.T("zu wenige Versuche", "too few attempts")
-	case "missing":
-		return v1alpha1.T("Lücke im Protokoll des Clients", "gap in the client's log")
-	case "echo":
-		return v1alpha1.T("keine stetigen Antworten", "no steady answers")
-	case "other":
-		return v1alpha1.T("der Client konnte es nicht versuchen", "the client could not try")
-	case "log":
-		return v1alpha1.T("Protokoll des Servers unvollständig", "server's log not complete")
-	default:
-		return v1alpha1.T("nicht beobachtet", "not observed")
 	}
 }
 
@@ -543,7 +519,7 @@ func control(o reachability.Observation, name reachability.PhaseName, roles []re
 					continue
 				}
 				if len(de) < 3 {
-					t := faultTexts(f)
+					t := reachability.FaultText(f)
 					de = append(de, fmt.Sprintf("%s von Worker %d zu Worker %d: %s", role, client, s, t.De))
 					en = append(en, fmt.Sprintf("%s from worker %d to worker %d: %s", role, client, s, t.En))
 				}

@@ -29,10 +29,10 @@ func (d Dimension) Check(meta check.Meta) *check.Check {
 }
 
 const (
-	// minAttempts is how many attempts say something, shut out or echoed.
-	minAttempts = 5
-	// minWindow is the shortest window, in seconds, in which something is shut.
-	minWindow = 10
+	// MinAttempts is how many attempts say something, shut out or echoed.
+	MinAttempts = 5
+	// MinWindow is the shortest window, in seconds, in which something is shut.
+	MinWindow = 10
 )
 
 // judge passes only when every way that has to be shut was tried and nothing
@@ -212,11 +212,11 @@ func (m seenMatrix) leaks(demanded []Expectation) []leaked {
 // open says what is missing of an open way, empty for nothing.
 func (c Cell) open() string {
 	switch {
-	case c.Attempts < minAttempts || c.Echoed > c.Attempts:
+	case c.Attempts < MinAttempts || c.Echoed > c.Attempts:
 		return "attempts"
 	case c.Missing != 0:
 		return "missing"
-	case c.LastEchoed < minAttempts || c.LastEchoed > c.Echoed:
+	case c.LastEchoed < MinAttempts || c.LastEchoed > c.Echoed:
 		return "echo"
 	case !c.LogComplete || c.Seen < c.Echoed:
 		return "log"
@@ -227,7 +227,7 @@ func (c Cell) open() string {
 // tried says what is missing of a way that has to be shut.
 func (c Cell) tried() string {
 	switch {
-	case c.Attempts < minAttempts:
+	case c.Attempts < MinAttempts:
 		return "attempts"
 	case c.Missing != 0:
 		return "missing"
@@ -239,7 +239,8 @@ func (c Cell) tried() string {
 	return ""
 }
 
-func faultText(fault string) v1alpha1.Text {
+// FaultText says what a way lacks, by the words of the Judges.
+func FaultText(fault string) v1alpha1.Text {
 	switch fault {
 	case "attempts":
 		return v1alpha1.T("zu wenige Versuche", "too few attempts")
@@ -282,10 +283,10 @@ func (m seenMatrix) controls(demanded []Expectation) []v1alpha1.Control {
 				fmt.Sprintf("%d measured, %d take pods", m.MeasuredNodes, m.SchedulableNodes)),
 		},
 		m.control(v1alpha1.T("Vorher und nachher stehen die Wege offen", "Before and after the ways are open"), beside, Cell.open, 0),
-		m.control(v1alpha1.T("Auf gesperrten Wegen wird weiter versucht", "On closed ways the attempts go on"), shut, Cell.tried, minWindow),
+		m.control(v1alpha1.T("Auf gesperrten Wegen wird weiter versucht", "On closed ways the attempts go on"), shut, Cell.tried, MinWindow),
 	}
 	if len(during) > 0 {
-		out = append(out, m.control(v1alpha1.T("Zugelassene Wege stehen währenddessen offen", "Ways that are allowed are open meanwhile"), during, Cell.open, minWindow))
+		out = append(out, m.control(v1alpha1.T("Zugelassene Wege stehen währenddessen offen", "Ways that are allowed are open meanwhile"), during, Cell.open, MinWindow))
 	}
 	return out
 }
@@ -305,7 +306,7 @@ func (m seenMatrix) control(title v1alpha1.Text, of []Expectation, fault func(Ce
 	var de, en []string
 	miss := func(e Expectation, f string) {
 		if len(de) < 3 {
-			t, who, way, stage := faultText(f), whoText(e.Who), wayText(e.Way), string(e.Stage)
+			t, who, way, stage := FaultText(f), whoText(e.Who), wayText(e.Way), string(e.Stage)
 			de = append(de, fmt.Sprintf("%s, %s (%s): %s", who.De, way.De, stage, t.De))
 			en = append(en, fmt.Sprintf("%s, %s (%s): %s", who.En, way.En, stage, t.En))
 		}

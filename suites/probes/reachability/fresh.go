@@ -334,14 +334,14 @@ func freshControls(o Fresh) []v1alpha1.Control {
 				continue
 			}
 			c.Held = false
-			t, w := faultText(f), wayText(way)
+			t, w := FaultText(f), wayText(way)
 			detail.De, detail.En = detail.De+"; "+w.De+": "+t.De, detail.En+"; "+w.En+": "+t.En
 		}
 		c.Detail = v1alpha1.T(fmt.Sprintf("%d von %d Wegen%s", held, len(FreshWays()), detail.De), fmt.Sprintf("%d of %d ways%s", held, len(FreshWays()), detail.En))
 		return c
 	}
 	return []v1alpha1.Control{
-		control(v1alpha1.T("Im Fenster wird lange genug versucht", "In the window the attempts last long enough"), o.Default, Cell.tried, o.WindowSeconds >= minWindow),
+		control(v1alpha1.T("Im Fenster wird lange genug versucht", "In the window the attempts last long enough"), o.Default, Cell.tried, o.WindowSeconds >= MinWindow),
 		control(v1alpha1.T("Zugelassen erreicht der Client den Server", "Once let in the client reaches the server"), o.Opened, Cell.open, true),
 		{Name: v1alpha1.T("Beide Namespaces wurden entfernt", "Both namespaces were removed"), Held: o.Gone, Detail: v1alpha1.T(strconv.FormatBool(o.Gone), strconv.FormatBool(o.Gone))},
 	}
