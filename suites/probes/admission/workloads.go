@@ -33,9 +33,11 @@ const (
 	followLimit = 30 * time.Second
 	// cronLimit has a whole minute more: a CronJob is due on the minute.
 	cronLimit = followLimit + time.Minute
-	// removeEvery lies between two removals of what has been seen enough of: a
-	// controller whose pods are refused tries again and again.
+	// removeEvery lies between two removals of what has been seen enough of, and
+	// removeMany of a kind do not wait for it: a controller whose pods are refused
+	// tries again and again, and with many such comes to the next one late.
 	removeEvery = 20 * time.Second
+	removeMany  = 4
 	// watchAgain is how long after its end a watch is begun again.
 	watchAgain = time.Second
 	// placeLimit is how long the scheduler may take to choose the node for the
@@ -232,10 +234,11 @@ func (s series) run(ctx context.Context, env *cluster.Env, kinds []controller) (
 	removed := time.Now()
 	for {
 		left := f.createNext(ctx, batches)
+		least := removeMany
 		if time.Since(removed) >= removeEvery {
-			removed = time.Now()
-			f.removeSettled(ctx, batches)
+			removed, least = time.Now(), 1
 		}
+		f.removeSettled(ctx, batches, least)
 		if left == 0 && !f.open() {
 			break
 		}
@@ -445,15 +448,22 @@ func (f *follower) open() bool {
 	return false
 }
 
-// removeSettled removes the objects of which enough has been seen.
-func (f *follower) removeSettled(ctx context.Context, batches []*batch) {
+// removeSettled removes the objects of which enough has been seen, where there
+// are at least so many of a kind.
+func (f *follower) removeSettled(ctx context.Context, batches []*batch, least int) {
 	for _, b := range batches {
 		var names []string
 		f.mu.Lock()
 		for _, name := range b.names {
 			if w := f.by[name]; !w.removed && w.settled() {
-				names, w.removed = append(names, name), true
+				names = append(names, name)
 			}
+		}
+		if len(names) < least {
+			names = nil
+		}
+		for _, name := range names {
+			f.by[name].removed = true
 		}
 		f.mu.Unlock()
 		if len(names) > 0 {
