@@ -34,7 +34,14 @@ remove() {
 # engine: the profile has policies for Kyverno.
 engine() { [ -d "$here/profiles/$profile/policies" ]; }
 
-network() { "$here/network.sh" "$cluster" "$(sed -n 's/^ *podSubnet: //p' "$here/profiles/$profile/kind.yaml")"; }
+# network: plain routes, and what the profile puts over them (its network.sh). What encrypts makes packets longer.
+network() {
+	local pods own="$here/profiles/$profile/network.sh" mtu=1500
+	pods="$(sed -n 's/^ *podSubnet: //p' "$here/profiles/$profile/kind.yaml")"
+	if [ -x "$own" ]; then . "$here/wireguard/path.sh"; fi
+	"$here/network.sh" "$cluster" "$pods" "$mtu"
+	if [ -x "$own" ]; then "$own" "$cluster"; fi
+}
 
 # connected: the nodes are ready and Services work on each. kube-proxy has no readiness probe, so it is asked.
 connected() {
@@ -145,6 +152,7 @@ up)
 	image="${NODE_IMAGE:-$("$node/image.sh" "$minor")}"
 	"$here/registry.sh" >/dev/null
 	parts=("=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh" "$here/default-deny.sh")
+	if [ -x "$here/profiles/$profile/network.sh" ]; then parts+=("$here/wireguard" "$here/wireguard.sh"); fi
 	if engine; then parts+=("$here/kyverno.sh" "$here/node/kyverno" "$("$here/signing-key.sh")/public.pem"); fi
 	definition="$(hash_of "${parts[@]}")"
 	if usable; then

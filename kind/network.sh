@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# network.sh CLUSTER POD_RANGE: connects the pods of all nodes by plain routing, which filters nothing: an address
+# network.sh CLUSTER POD_RANGE MTU: connects the pods of all nodes by plain routing, which filters nothing: an address
 # range per node, a route to every other node's range. Run again after nodes were restarted: routes do not survive that.
 set -o errexit -o nounset -o pipefail
-cluster="$1" pods="$2"
+cluster="$1" pods="$2" mtu="$3"
 
 kubectl() { docker exec "$cluster-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 kubectl wait node --all --for 'jsonpath={.spec.podCIDR}' --timeout 60s >/dev/null
@@ -18,7 +18,7 @@ for node in "${nodes[@]}"; do
 			  "cniVersion": "0.4.0",
 			  "name": "pods",
 			  "plugins": [
-			    {"type": "ptp", "ipam": {"type": "host-local", "ranges": [[{"subnet": "$range"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+			    {"type": "ptp", "mtu": $mtu, "ipam": {"type": "host-local", "ranges": [[{"subnet": "$range"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
 			    {"type": "portmap", "capabilities": {"portMappings": true}}
 			  ]
 			}
@@ -29,7 +29,7 @@ for node in "${nodes[@]}"; do
 		END
 		for other in "${nodes[@]}"; do
 			read -r other_name address other_range <<<"$other"
-			if [ "$other_name" != "$name" ]; then echo "ip route replace $other_range via $address"; fi
+			if [ "$other_name" != "$name" ]; then echo "ip route replace $other_range via $address dev eth0"; fi
 		done
 	} | docker exec --interactive "$name" bash -o errexit -o nounset
 done
