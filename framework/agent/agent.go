@@ -40,6 +40,10 @@ const (
 	Attempt Event = "attempt"
 	// Stopping: the process was asked to end.
 	Stopping Event = "stopping"
+	// Sent: send finished one stream (Line.Stream).
+	Sent Event = "sent"
+	// Sniffing: sniff says what one device let out so far (Line.Sniffed).
+	Sniffing Event = "sniffing"
 )
 
 // Result is how one attempt of a client ended.
@@ -69,6 +73,10 @@ type Line struct {
 	Result Result `json:"result,omitempty"`
 	// Detail of an Other result.
 	Detail string `json:"detail,omitempty"`
+	// Port on which receive listens.
+	Port    int      `json:"port,omitempty"`
+	Stream  *Stream  `json:"stream,omitempty"`
+	Sniffed *Sniffed `json:"sniffed,omitempty"`
 }
 
 // maxLine bounds a greeting and its echo.

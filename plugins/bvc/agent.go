@@ -15,7 +15,7 @@ func agentCommand() *cobra.Command {
 		Example: "  bvc agent serve --nonce 5f3a",
 		// Without this a misspelled role would print the help and end well.
 		RunE: func(*cobra.Command, []string) error {
-			return usageError("no such role; it is serve or dial\nSee 'bvc agent --help'")
+			return usageError("no such role; it is serve, dial, receive, send or sniff\nSee 'bvc agent --help'")
 		},
 	}
 	var nonce string
@@ -59,6 +59,7 @@ func agentCommand() *cobra.Command {
 	d.Flags().DurationVar(&dial.Interval, "interval", time.Second, "time between two attempts at one server")
 	d.Flags().DurationVar(&dial.Timeout, "timeout", 2*time.Second, "time for one attempt")
 	c.AddCommand(s, d)
+	c.AddCommand(wireCommands(&nonce)...)
 	return c
 }
 

@@ -338,8 +338,8 @@ func TestExitCodesOfWrongUse(t *testing.T) {
 		{"rejudge", " arg"},
 		{"version now", "\"now\""},
 		{"catalogue -o yaml", "it is text, json or markdown"},
-		{"agent", "serve or dial"},
-		{"agent sniff", "serve or dial"},
+		{"agent", "serve, dial, receive, send or sniff"},
+		{"agent snif", "serve, dial, receive, send or sniff"},
 		{"agent dial --target nowhere", "name=host:port"},
 		{"report " + gone, "no such file"},
 		{"rejudge " + gone, "no such file"},
@@ -584,7 +584,7 @@ func TestHelp(t *testing.T) {
 	if root.code != exitOK || !strings.Contains(root.stdout, "Exit codes: 0 no deviation") {
 		t.Fatalf("exit code %d: %s%s", root.code, root.stdout, root.stderr)
 	}
-	commands := []string{"plugin", "agent", "agent serve", "agent dial"}
+	commands := []string{"plugin", "agent", "agent serve", "agent dial", "agent receive", "agent send", "agent sniff"}
 	listed := 0
 	for _, m := range helpCommand.FindAllStringSubmatch(root.stdout, -1) {
 		if m[1] != "help" && m[1] != "completion" {
