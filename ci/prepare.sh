@@ -6,6 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kubeconfig="$(kind/cluster.sh up "$1")"
 kubectl="$(kind/binaries.sh "${K8S_VERSION:-1.36}")/kubectl"
-say "$1: namespaces and rights (plugins/bvc/rbac.yaml, and rbac-fresh.yaml, so that fresh namespaces are measured)"
-"$kubectl" --kubeconfig "$kubeconfig" apply --filename plugins/bvc/rbac.yaml --filename plugins/bvc/rbac-fresh.yaml | { grep -v ' unchanged$' || true; } >&2
+say "$1: namespaces and rights (plugins/bvc/rbac.yaml, and both others, so that fresh namespaces and the nodes are measured)"
+"$kubectl" --kubeconfig "$kubeconfig" apply --filename plugins/bvc/rbac.yaml --filename plugins/bvc/rbac-fresh.yaml --filename plugins/bvc/privileged-namespace.yaml | { grep -v ' unchanged$' || true; } >&2
 printf '%s\n' "$kubeconfig"

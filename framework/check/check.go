@@ -272,6 +272,8 @@ func problemText(probe string, p *v1alpha1.Problem) v1alpha1.Text {
 // v1alpha1.Problem.Cause).
 func CauseText(cause string) (v1alpha1.Text, bool) {
 	text, known := map[string]v1alpha1.Text{
+		"notPermitted": v1alpha1.T("Der privilegierte Namespace bvc-privileged fehlt, oder Richtlinien lassen dort keine Pods im Netz des Nodes zu: für die Dauer des Laufs privileged-namespace.yaml anwenden (kubectl apply), den Namespace von diesen Richtlinien ausnehmen und beides danach zurücknehmen.",
+			"The privileged namespace bvc-privileged is missing, or policies admit no pods in the node's network there: for the time of the run apply privileged-namespace.yaml (kubectl apply), exempt the namespace from these policies, and take both back afterwards."),
 		"quota": v1alpha1.T("Eine ResourceQuota oder ein LimitRange stand im Weg: In den Namensräumen des Mandanten Platz für die Pods der Sonden schaffen.",
 			"A ResourceQuota or LimitRange stood in the way: make room for the probes' pods in the tenant namespaces."),
 		"imageNotPulled": v1alpha1.T("Das Image der Sonden kam nicht auf den Node: Referenz, Registry und Pull-Secret prüfen.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -87,9 +88,24 @@ func (e *Env) Cleanup(ctx context.Context) []v1alpha1.Leftover {
 	var fresh []v1alpha1.Leftover
 	var done sync.WaitGroup
 	done.Go(func() { fresh = removeFresh(ctx, e.Runner, e.owned.namespaces()) })
-	left := remove(ctx, e.tenantDynamic, e.owned.list(), LabelRun+"="+e.RunID)
+	tenants, privileged := split(e.owned.list())
+	var ours []v1alpha1.Leftover
+	done.Go(func() { ours = remove(ctx, e.runnerDynamic, privileged, LabelRun+"="+e.RunID) })
+	left := remove(ctx, e.tenantDynamic, tenants, LabelRun+"="+e.RunID)
 	done.Wait()
-	return append(left, fresh...)
+	return slices.Concat(left, ours, fresh)
+}
+
+// split gives the places where the tenant removes, and those where the runner does.
+func split(places []place) (tenants, privileged []place) {
+	for _, p := range places {
+		if p.namespace == PrivilegedNamespace {
+			privileged = append(privileged, p)
+			continue
+		}
+		tenants = append(tenants, p)
+	}
+	return tenants, privileged
 }
 
 // Sweep removes the objects of every run, or of one, from the namespaces.

@@ -95,6 +95,8 @@ type Env struct {
 	TenantConfig *rest.Config
 	// TenantDynamic deletes what the tenant made.
 	tenantDynamic dynamic.Interface
+	// runnerDynamic deletes what the runner made in PrivilegedNamespace.
+	runnerDynamic dynamic.Interface
 	// TenantIdentity is IdentityServiceAccount or IdentitySelf.
 	TenantIdentity string
 	Image          string
@@ -133,6 +135,9 @@ func New(ctx context.Context, c Config) (*Env, error) {
 	var err error
 	if e.Runner, err = kubernetes.NewForConfig(e.RunnerConfig); err != nil {
 		return nil, fmt.Errorf("make the runner's client: %w", err)
+	}
+	if e.runnerDynamic, err = dynamic.NewForConfig(e.RunnerConfig); err != nil {
+		return nil, fmt.Errorf("make the runner's dynamic client: %w", err)
 	}
 	if err := e.becomeTenant(ctx, c); err != nil {
 		return nil, err

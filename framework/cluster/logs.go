@@ -21,6 +21,11 @@ func (e *Env) FollowAgent(ctx context.Context, namespace, pod, nonce string, eac
 	return followAgent(ctx, e.Tenant, namespace, pod, nonce, each)
 }
 
+// FollowPrivileged does the same for a pod in PrivilegedNamespace.
+func (e *Env) FollowPrivileged(ctx context.Context, pod, nonce string, each func(agent.Line)) error {
+	return followAgent(ctx, e.Runner, PrivilegedNamespace, pod, nonce, each)
+}
+
 // fruitless is how many streams in a row may end without a new line.
 const fruitless = 40
 

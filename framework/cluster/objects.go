@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -24,6 +25,7 @@ var (
 	Jobs            = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	CronJobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "cronjobs"}
 	Pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	Services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	Secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	Services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
@@ -109,8 +111,12 @@ func (e *Env) DeleteAll(ctx context.Context, resource schema.GroupVersionResourc
 // DeleteFrom does the same in one namespace, with only those objects that the
 // label selectors take as well.
 func (e *Env) DeleteFrom(ctx context.Context, namespace string, resource schema.GroupVersionResource, selectors ...string) error {
+	return e.deleteFrom(ctx, e.tenantDynamic, namespace, resource, selectors...)
+}
+
+func (e *Env) deleteFrom(ctx context.Context, client dynamic.Interface, namespace string, resource schema.GroupVersionResource, selectors ...string) error {
 	selector := strings.Join(append([]string{LabelRun + "=" + e.RunID, LabelProbe + "=" + e.probe}, selectors...), ",")
-	err := e.tenantDynamic.Resource(resource).Namespace(namespace).DeleteCollection(ctx, atOnce(), metav1.ListOptions{LabelSelector: selector})
+	err := client.Resource(resource).Namespace(namespace).DeleteCollection(ctx, atOnce(), metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("delete %s of probe %s: %w", resource.Resource, e.probe, err)
 	}

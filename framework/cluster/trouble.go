@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +25,8 @@ const (
 	Evicted        Trouble = "evicted"
 	NodeNotReady   Trouble = "nodeNotReady"
 	Infrastructure Trouble = "infrastructure"
-	NotFenced      Trouble = "notFenced" // the site did not opt in to fresh namespaces
+	NotFenced      Trouble = "notFenced"    // the site did not opt in to fresh namespaces
+	NotPermitted   Trouble = "notPermitted" // nor to the privileged namespace
 )
 
 // Error and Cause let a probe wrap the class into what it says about where it
@@ -84,7 +86,10 @@ func PodTrouble(p *corev1.Pod) Trouble {
 
 // CreateTrouble classifies why the API server did not take an object.
 func CreateTrouble(err error) Trouble {
+	var known Trouble
 	switch {
+	case errors.As(err, &known):
+		return known
 	case err == nil:
 		return NoTrouble
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):

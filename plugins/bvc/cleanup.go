@@ -27,8 +27,8 @@ func cleanupCommand() *cobra.Command {
 	var namespaces []string
 	c := &cobra.Command{
 		Use: "cleanup", Short: "Remove what a killed run left in the cluster", Args: noArguments,
-		Long: `Removes Sonobuoy's objects of a bvc run and every object that a run made in the tenant namespaces,
-and its fresh namespaces. What rbac.yaml prepared stays: kubectl delete -f rbac.yaml removes it.`,
+		Long: `Removes Sonobuoy's objects of a bvc run and every object that a run made in the tenant namespaces
+and in bvc-privileged, and its fresh namespaces. What rbac.yaml prepared stays: kubectl delete -f rbac.yaml removes it.`,
 		Example: "  bvc cleanup\n  bvc cleanup --kubeconfig cluster.kubeconfig",
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, err := a.config()
@@ -78,6 +78,9 @@ func removeAll(ctx context.Context, config *rest.Config, sonobuoyNS string, name
 	}
 	for _, l := range cluster.Sweep(ctx, dyn, there, "") {
 		errs = append(errs, fmt.Errorf("%s in the tenant namespaces, %d seen last: %s", l.Resource, l.Count, l.Reason))
+	}
+	for _, l := range cluster.SweepPrivileged(ctx, dyn) {
+		errs = append(errs, fmt.Errorf("%s in the namespace %s, %d seen last: %s", l.Resource, cluster.PrivilegedNamespace, l.Count, l.Reason))
 	}
 	for _, l := range cluster.SweepFresh(ctx, kube) {
 		errs = append(errs, fmt.Errorf("fresh namespaces bvc-fresh-*, %d seen last: %s", l.Count, l.Reason))
