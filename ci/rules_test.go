@@ -76,6 +76,7 @@ var tiers = []edge{
 	{"suites/souvap", "reports/v1alpha1", "says verdicts"},
 	{"suites/souvap", "framework/check", "registers checks"},
 	{"suites/souvap", "framework/cluster", "knows the classes of trouble"},
+	{"suites/souvap", "framework/agent", "knows the outer protocols of a frame"},
 	{"suites/souvap", "suites/probes/*", "judges what probes saw"},
 
 	{"plugins/bvc", "reports/v1alpha1", "makes the report"},

@@ -101,6 +101,11 @@ const (
 	freshUnguided = "APP.4.4.A13/fresh-namespace-secure-by-default"
 )
 
+// betweenNodes are the checks of what leaves a node for another one.
+var betweenNodes = []string{
+	"SOUVAP.7.2.5/pod-to-pod-encrypted-between-nodes", "SOUVAP.7.3.3.4.1/pod-to-service-encrypted-between-nodes", "SOUVAP.7.3.3.11/host-to-host-encrypted",
+}
+
 // ways are the checks of rules on every way by which a pod comes in, from the
 // ID of the rule's first check (admission.Rule.Checks).
 func ways(first ...string) []string {
@@ -124,6 +129,13 @@ var specs = []spec{
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
+	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
+	{name: "same-node-forgotten", profile: whole, violation: "same-node-forgotten", areas: networkOnly, breaks: []string{networkPolicy}},
+	{name: "egress-forgotten", profile: whole, violation: "egress-forgotten", areas: networkOnly, breaks: []string{egressPolicy, denyOutgoing}},
+	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing, denyFresh}},
+	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing, denyFresh}},
+	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: append(segmentation(), networkPolicy, denyFresh)},
+	{name: "plain-node-path", profile: whole, violation: "plain-node-path", areas: networkOnly, breaks: betweenNodes},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -140,12 +152,23 @@ var specs = []spec{
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	// Where nothing binds pods there is nothing to be exempt from.
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), betweenNodes, []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
 }
 
-var admissionOnly = []check.Area{check.Admission}
+var (
+	admissionOnly = []check.Area{check.Admission}
+	networkOnly   = []check.Area{check.Network}
+)
 
-const denyFresh = "APP.4.4.A7/fresh-namespace-default-deny"
+// Checks of the segmentation probe that violations name one by one.
+const (
+	egressPolicy = "APP.4.4.A7/egress-policy-enforced"
+	udpPolicy    = "APP.4.4.A7/network-policy-enforced-for-udp"
+	denyBetween  = "APP.4.4.A7/default-deny-between-namespaces"
+	denyWithin   = "APP.4.4.A18/default-deny-within-namespace"
+	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
+	denyFresh    = "APP.4.4.A7/fresh-namespace-default-deny"
+)
 
 // segmentation are all checks of that probe.
 func segmentation() []string {
