@@ -27,7 +27,6 @@ var (
 	Pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	Services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	Secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	Services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
 )
 
