@@ -241,7 +241,7 @@ func TestSouvAPRows(t *testing.T) {
 // sentences, questions that ask, and none of the words that a report must not
 // use because they would sound like a verdict of BSI.
 func TestStyle(t *testing.T) {
-	reference := regexp.MustCompile(`^(IG BvC \d{3}|IG BvC PoC [a-z]+(-[a-z]+)*|Grundschutz\+\+ [A-Z]+(\.\d+)+ \(draft mapping\)|CIS \d\.\d{1,2}\.\d{1,2} \(v1\.9\)|RFC \d+|BSI TR-02102-1|DVS-\d{3}-R\d{2})$`)
+	reference := regexp.MustCompile(`^(IG BvC \d{3}|IG BvC PoC [a-z]+(-[a-z]+)*|Grundschutz\+\+ [A-Z]+(\.\d+)+ \(draft mapping\)|CIS \d\.\d{1,2}\.\d{1,2} \(v1\.9\)|RFC \d+|BSI TR-02102-[12]( \d{4}-\d{2}( Tab\. \d+(, \d+)*)?)?|DVS-\d{3}-R\d{2})$`)
 	verdict := regexp.MustCompile(`(?i)\b(erfüllt|konform|zertifiziert\w*|compliant|is (it |this )?(met|fulfilled))\b`)
 	verb := regexp.MustCompile(`\b(MUSS|MÜSSEN|DARF|DÜRFEN|SOLLTEN?|MUST|SHOULD)\b`)
 	seen := map[string]string{}

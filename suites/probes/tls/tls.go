@@ -1,0 +1,419 @@
+// Package tls finds out what the endpoints of the control plane, of the nodes
+// and of the extensions of the API offer: versions and cipher suites, plain
+// HTTP on the same port, and the certificate. It knocks from where the runner
+// is; a port that is bound to a node's loopback address can not be reached from
+// there, and is recorded so.
+//
+// Each endpoint gets some thirty connections without a login, which its log
+// shows as failed handshakes.
+package tls
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
+)
+
+const (
+	// atOnce bounds the endpoints that are scanned at the same time.
+	atOnce = 4
+	// allLimit bounds all scans, oneLimit each.
+	allLimit = 75 * time.Second
+	oneLimit = 25 * time.Second
+	// requestLimit bounds one request to the API.
+	requestLimit = 20 * time.Second
+	// domainLimit bounds the search for the cluster's domain.
+	domainLimit = 5 * time.Second
+	// connectLimit and answerLimit are generous within a data centre.
+	connectLimit = 2 * time.Second
+	answerLimit  = 3 * time.Second
+	tries        = 3
+
+	portKubelet           = 10250
+	portEtcd              = 2379
+	portControllerManager = 10257
+	portScheduler         = 10259
+
+	// anyService is a name that every cluster's DNS knows.
+	anyService = "kubernetes.default.svc"
+)
+
+// MostOf bounds how many endpoints of a kind are looked at. Further ones are
+// left out evenly: nodes and replicas are made alike, and evidence is bounded.
+func MostOf(k Kind) int {
+	switch k {
+	case APIServer:
+		return cluster.MaxAPIServers
+	case Etcd, ControllerManager, Scheduler:
+		return 5
+	default:
+		return 8
+	}
+}
+
+// Probe scans from where the runner is.
+var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
+	Name:          "tls",
+	SchemaVersion: 1,
+	Timeout:       3 * time.Minute,
+	Weight:        1,
+	Needs: []check.Right{
+		{As: check.Runner, Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices", Scope: "default"},
+		{As: check.Runner, Verb: "list", Resource: "nodes"},
+		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations", Optional: true},
+		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Optional: true},
+		{As: check.Runner, Verb: "list", Group: "apiregistration.k8s.io", Resource: "apiservices", Optional: true},
+	},
+}, Observe)
+
+// endpoint is where to scan.
+type endpoint struct {
+	via Via
+	// address is host:port, empty where the name of a Service has none.
+	address string
+	// name for SNI.
+	name string
+	// instead is the address to try where this one can not be reached.
+	instead string
+	// insteadName for SNI there.
+	insteadName string
+}
+
+// Observe lists the endpoints and scans them, a few at a time.
+func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
+	var o Observation
+	endpoints := map[Kind][]endpoint{}
+	for _, k := range Kinds() {
+		*o.group(k) = Group{Listing: Listed, Targets: []Target{}}
+	}
+	addresses, err := env.APIServers(ctx)
+	if err != nil {
+		return o, &check.Stopped{Phase: "list the API servers", Err: err}
+	}
+	endpoints[APIServer] = apiServers(env, addresses)
+	if err := nodes(ctx, env, endpoints); err != nil {
+		return o, &check.Stopped{Phase: "list the nodes", Err: err}
+	}
+	domain := clusterDomain(ctx)
+	endpoints[Webhook], o.Webhooks.Listing = webhooks(ctx, env, domain)
+	endpoints[APIService], o.APIServices.Listing = apiServices(ctx, env, domain)
+	for _, k := range Kinds() {
+		g := o.group(k)
+		g.Found = len(endpoints[k])
+		endpoints[k] = evenly(endpoints[k], MostOf(k))
+		g.Selected = len(endpoints[k])
+	}
+	scanAll(ctx, endpoints, &o)
+	if err := ctx.Err(); err != nil {
+		return o, &check.Stopped{Phase: "scan", Err: err}
+	}
+	return o, nil
+}
+
+// evenly takes at most so many over the whole list.
+func evenly(all []endpoint, most int) []endpoint {
+	if len(all) <= most {
+		return all
+	}
+	out := make([]endpoint, 0, most)
+	for i := range most {
+		out = append(out, all[i*len(all)/most])
+	}
+	return out
+}
+
+// scanAll scans atOnce endpoints at a time. What had no turn is counted.
+func scanAll(ctx context.Context, endpoints map[Kind][]endpoint, o *Observation) {
+	ctx, cancel := context.WithTimeout(ctx, allLimit)
+	defer cancel()
+	type job struct {
+		kind  Kind
+		index int
+		at    endpoint
+	}
+	jobs := make(chan job)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			for j := range jobs {
+				var t *Target
+				if ctx.Err() == nil {
+					t = &Target{Index: j.index, Via: j.at.via}
+					t.Result = scanOne(ctx, j.at, &t.Via)
+				}
+				mu.Lock()
+				if g := o.group(j.kind); t == nil {
+					g.NotTried++
+				} else {
+					g.Targets = append(g.Targets, *t)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, k := range Kinds() {
+		for i, e := range endpoints[k] {
+			jobs <- job{k, i + 1, e}
+		}
+	}
+	close(jobs)
+	all.Wait()
+	for _, k := range Kinds() {
+		slices.SortFunc(o.group(k).Targets, func(a, b Target) int { return cmp.Compare(a.Index, b.Index) })
+	}
+}
+
+func scanOne(ctx context.Context, e endpoint, via *Via) tlsscan.Result {
+	if e.address == "" {
+		return tlsscan.Unreached(tlsscan.ReachNoName)
+	}
+	ctx, cancel := context.WithTimeout(ctx, oneLimit)
+	defer cancel()
+	s := tlsscan.Scanner{Connect: connectLimit, Answer: answerLimit, Tries: tries, Now: time.Now()}
+	r := s.Scan(ctx, e.address, e.name)
+	if r.Reach != tlsscan.Reached && e.instead != "" {
+		if other := s.Scan(ctx, e.instead, e.insteadName); other.Reach == tlsscan.Reached {
+			*via = ViaConfiguredHost
+			return other
+		}
+	}
+	return r
+}
+
+// apiServers are the registered addresses. Where there is one only, the run's
+// own access leads to it as well.
+func apiServers(env *cluster.Env, addresses []string) []endpoint {
+	var out []endpoint
+	for _, address := range addresses {
+		host, name, ok := hostPort(address)
+		if !ok {
+			continue
+		}
+		e := endpoint{via: ViaEndpoint, address: host, name: name}
+		if len(addresses) == 1 {
+			if e.instead, e.insteadName, ok = hostPort(env.RunnerConfig.Host); ok && env.RunnerConfig.ServerName != "" {
+				e.insteadName = env.RunnerConfig.ServerName
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// hostPort gives the address of a URL, and the name in it where it has one.
+func hostPort(address string) (to, name string, ok bool) {
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return "", "", false
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), u.Hostname(), true
+}
+
+// nodes adds every node's kubelet, and what may listen on nodes of the control
+// plane.
+func nodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpoint) error {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	list, err := env.Runner.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list nodes: %s", word(err))
+	}
+	slices.SortFunc(list.Items, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
+	for _, n := range list.Items {
+		address := internalAddress(n)
+		add := func(k Kind, port int) {
+			e := endpoint{via: ViaNode}
+			if address != "" {
+				e.address = net.JoinHostPort(address, strconv.Itoa(port))
+			}
+			endpoints[k] = append(endpoints[k], e)
+		}
+		add(Kubelet, cmp.Or(int(n.Status.DaemonEndpoints.KubeletEndpoint.Port), portKubelet))
+		if controlPlane(n) {
+			add(Etcd, portEtcd)
+			add(ControllerManager, portControllerManager)
+			add(Scheduler, portScheduler)
+		}
+	}
+	return nil
+}
+
+func internalAddress(n corev1.Node) string {
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			return a.Address
+		}
+	}
+	return ""
+}
+
+func controlPlane(n corev1.Node) bool {
+	_, today := n.Labels["node-role.kubernetes.io/control-plane"]
+	_, before := n.Labels["node-role.kubernetes.io/master"]
+	return today || before
+}
+
+// clusterDomain finds the cluster's DNS domain, empty where there is none, as
+// outside of the cluster. With it the names of Services are whole: a shorter
+// one could, where the Service is missing, become a name outside.
+func clusterDomain(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, domainLimit)
+	defer cancel()
+	name, err := net.DefaultResolver.LookupCNAME(ctx, anyService)
+	domain, found := strings.CutPrefix(name, anyService+".")
+	if err != nil || !found || domain == "" {
+		return ""
+	}
+	return domain
+}
+
+// backend is a Service or a URL behind a webhook or an API group.
+type backend struct {
+	namespace, name string
+	port            int32
+	url             string
+}
+
+// endpoint of a backend. A Service's name is resolved by the cluster's DNS, for
+// which the run needs no right.
+func (b backend) endpoint(domain string) endpoint {
+	if b.url != "" {
+		e := endpoint{via: ViaURL}
+		if to, name, ok := hostPort(b.url); ok {
+			e.address, e.name = to, name
+		}
+		return e
+	}
+	e := endpoint{via: ViaService, name: b.name + "." + b.namespace + ".svc"}
+	if domain != "" {
+		e.address = net.JoinHostPort(e.name+"."+domain, strconv.Itoa(int(b.port)))
+	}
+	return e
+}
+
+// different gives each backend's endpoint once.
+func different(all []backend, domain string) []endpoint {
+	var out []endpoint
+	seen := map[backend]bool{}
+	for _, b := range all {
+		if !seen[b] {
+			seen[b] = true
+			out = append(out, b.endpoint(domain))
+		}
+	}
+	return out
+}
+
+// portOf is the port of a Service, where none is said that of HTTPS.
+func portOf(port *int32) int32 {
+	if port == nil {
+		return 443
+	}
+	return *port
+}
+
+// webhooks are the backends of all webhooks.
+func webhooks(ctx context.Context, env *cluster.Env, domain string) ([]endpoint, Listing) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	registrations := env.Runner.AdmissionregistrationV1()
+	validating, err := registrations.ValidatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, listing(err)
+	}
+	mutating, err := registrations.MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, listing(err)
+	}
+	var all []backend
+	add := func(c admissionv1.WebhookClientConfig) {
+		switch {
+		case c.Service != nil:
+			all = append(all, backend{namespace: c.Service.Namespace, name: c.Service.Name, port: portOf(c.Service.Port)})
+		case c.URL != nil:
+			u, err := url.Parse(*c.URL)
+			if err != nil {
+				u = &url.URL{Host: *c.URL}
+			}
+			all = append(all, backend{url: "https://" + u.Host}) // the API takes no other scheme; paths are of one server
+		}
+	}
+	for _, c := range validating.Items {
+		for _, w := range c.Webhooks {
+			add(w.ClientConfig)
+		}
+	}
+	for _, c := range mutating.Items {
+		for _, w := range c.Webhooks {
+			add(w.ClientConfig)
+		}
+	}
+	return different(all, domain), Listed
+}
+
+// apiServices are the backends of groups that the API server passes on.
+func apiServices(ctx context.Context, env *cluster.Env, domain string) ([]endpoint, Listing) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	data, err := env.Runner.CoreV1().RESTClient().Get().AbsPath("/apis/apiregistration.k8s.io/v1/apiservices").DoRaw(ctx)
+	if err != nil {
+		return nil, listing(err)
+	}
+	var list struct {
+		Items []struct {
+			Spec struct {
+				Service *struct {
+					Namespace string `json:"namespace"`
+					Name      string `json:"name"`
+					Port      *int32 `json:"port"`
+				} `json:"service"`
+			} `json:"spec"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, ListingFailed
+	}
+	var all []backend
+	for _, i := range list.Items {
+		if s := i.Spec.Service; s != nil { // the others the API server serves itself
+			all = append(all, backend{namespace: s.Namespace, name: s.Name, port: portOf(s.Port)})
+		}
+	}
+	return different(all, domain), Listed
+}
+
+func listing(err error) Listing {
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		return ListingNotAllowed
+	}
+	return ListingFailed
+}
+
+// word says what kind of trouble an error is; messages name objects.
+func word(err error) string {
+	if listing(err) == ListingNotAllowed {
+		return "not allowed"
+	}
+	return "no list"
+}
