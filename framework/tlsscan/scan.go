@@ -384,10 +384,7 @@ func (w *work) suites(versions Versions) Suites {
 			continue
 		}
 		left := ordinary(v.version == versionTLS13)
-		for {
-			if len(left) == 0 {
-				break
-			}
+		for len(left) > 0 {
 			if len(out.Names) == maxAccepted {
 				out.Complete = false
 				break

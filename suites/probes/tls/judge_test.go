@@ -120,7 +120,9 @@ func TestJudge(t *testing.T) {
 		{"none", "kubelets", func(o *Observation) { o.Kubelets = group() }, v1alpha1.Inconclusive, "keinen solchen Endpunkt"},
 
 		{"nothing reached", "control plane", func(o *Observation) { o.Etcd = group(tlsscan.Unreached(tlsscan.ReachTimedOut)) }, v1alpha1.Inconclusive, "etcd: 1, keine Antwort; Controller Manager: 1, abgewiesen"},
-		{"one kind reached", "control plane", func(o *Observation) { o.Schedulers, o.Etcd = group(modern()), group(tlsscan.Unreached(tlsscan.ReachTimedOut)) }, v1alpha1.Pass, "etcd: 1, keine Antwort"},
+		{"one kind reached", "control plane", func(o *Observation) {
+			o.Schedulers, o.Etcd = group(modern()), group(tlsscan.Unreached(tlsscan.ReachTimedOut))
+		}, v1alpha1.Pass, "etcd: 1, keine Antwort"},
 		{"no nodes of the control plane", "control plane", func(o *Observation) { o.Etcd, o.ControllerManagers, o.Schedulers = group(), group(), group() }, v1alpha1.Inconclusive, "bleibt die Aussage dem Betreiber"},
 		{"etcd in clear", "control plane", func(o *Observation) {
 			r := modern()
