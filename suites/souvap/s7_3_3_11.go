@@ -16,10 +16,6 @@ func trafficBetweenNodes() []check.Covers {
 	}
 }
 
-// tlsRecorded says why some outcomes can not be produced here.
-const tlsRecorded = "no component of Kubernetes offers versions before TLS 1.0, NULL, anonymous or EXPORT suites, and none can be made to; " +
-	"those are proved against in-process servers and recorded"
-
 var _ = check.Register(check.Of(check.Meta{
 	ID: "SOUVAP.7.3.3.11/api-server-tls",
 	Title: v1alpha1.T(
@@ -28,7 +24,6 @@ var _ = check.Register(check.Of(check.Meta{
 	Area:     check.Network,
 	Covers:   trafficBetweenNodes(),
 	Policies: []string{},
-	Recorded: tlsRecorded,
 }, tls.Probe, tls.Rule{
 	Kinds: []tls.Kind{tls.APIServer},
 	Remedy: v1alpha1.T(
@@ -44,7 +39,6 @@ var _ = check.Register(check.Of(check.Meta{
 	Area:     check.Network,
 	Covers:   trafficBetweenNodes(),
 	Policies: []string{},
-	Recorded: tlsRecorded,
 }, tls.Probe, tls.Rule{
 	Kinds: []tls.Kind{tls.Kubelet},
 	Remedy: v1alpha1.T(
@@ -60,7 +54,6 @@ var _ = check.Register(check.Of(check.Meta{
 	Area:     check.Network,
 	Covers:   trafficBetweenNodes(),
 	Policies: []string{},
-	Recorded: tlsRecorded,
 }, tls.Probe, tls.Rule{
 	Kinds: []tls.Kind{tls.Etcd, tls.ControllerManager, tls.Scheduler},
 	Remedy: v1alpha1.T(
