@@ -42,6 +42,8 @@ network() {
 	"$here/network.sh" "$cluster" "$pods" "$mtu"
 	if [ -x "$own" ]; then "$own" "$cluster"; fi
 }
+# firewall: the profile says which ports of its nodes pods may reach.
+firewall() { [ ! -f "$here/profiles/$profile/host-firewall" ] || "$here/host-firewall.sh" "$here/profiles/$profile/host-firewall"; }
 
 # connected: the nodes are ready and Services work on each. kube-proxy has no readiness probe, so it is asked.
 connected() {
@@ -89,7 +91,7 @@ usable() {
 	fi
 	for _ in $(seq 60); do
 		if kubectl get --raw /readyz --request-timeout 5s >/dev/null 2>&1; then
-			network && connected && { ! $restarted || renew; } && complete
+			network && firewall && connected && { ! $restarted || renew; } && complete
 			return
 		fi
 		sleep 1
@@ -124,6 +126,7 @@ create() {
 		"$here/kyverno.sh" up "$here/profiles/$profile/policies"/*.yaml
 	fi
 	if [ -f "$here/profiles/$profile/default-deny.yaml" ]; then "$here/default-deny.sh" "$here/profiles/$profile/default-deny.yaml"; fi
+	firewall
 	say "waiting until all is ready"
 	complete
 	printf '%s\n' "$definition" >"$state/definition"
@@ -154,6 +157,7 @@ up)
 	parts=("=$image" "$here/profiles/$profile" "$here/manifests" "$here/cluster.sh" "$here/network.sh" "$here/default-deny.sh")
 	if [ -x "$here/profiles/$profile/network.sh" ]; then parts+=("$here/wireguard" "$here/wireguard.sh"); fi
 	if engine; then parts+=("$here/kyverno.sh" "$here/node/kyverno" "$("$here/signing-key.sh")/public.pem"); fi
+	if [ -f "$here/profiles/$profile/host-firewall" ]; then parts+=("$here/host-firewall.sh"); fi
 	definition="$(hash_of "${parts[@]}")"
 	if usable; then
 		say "$cluster fits and is kept"

@@ -44,6 +44,12 @@ const (
 	Sent Event = "sent"
 	// Sniffing: sniff says what one device let out so far (Line.Sniffed).
 	Sniffing Event = "sniffing"
+	// Asked: knock or listening asked a port one question (Line.Question).
+	Asked Event = "asked"
+	// Finished: knock or listening made all attempts.
+	Finished Event = "finished"
+	// Listener: listening looked where a port listens (Line.Scope).
+	Listener Event = "listener"
 )
 
 // Result is how one attempt of a client ended.
@@ -59,6 +65,12 @@ const (
 	Reset       Result = "reset"
 	Unreachable Result = "unreachable"
 	Other       Result = "other"
+	// Connected: knock got a connection; that is an answer.
+	Connected Result = "connected"
+	// Answered: a question was answered with a status (Line.Status).
+	Answered Result = "answered"
+	// CertificateWanted: TLS ended because there was no client certificate.
+	CertificateWanted Result = "certificateWanted"
 )
 
 // Line is one line of output.
@@ -77,6 +89,10 @@ type Line struct {
 	Port    int      `json:"port,omitempty"`
 	Stream  *Stream  `json:"stream,omitempty"`
 	Sniffed *Sniffed `json:"sniffed,omitempty"`
+	// Question that was asked, and the status of the answer.
+	Question Question `json:"question,omitempty"`
+	Status   int      `json:"status,omitempty"`
+	Scope    Scope    `json:"scope,omitempty"`
 }
 
 // maxLine bounds a greeting and its echo.

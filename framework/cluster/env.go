@@ -57,6 +57,8 @@ type Config struct {
 	ColdImage string
 	// Signatures are the site's images for checks of signatures; optional.
 	Signatures SignedImages
+	// Ports is what the site says of the platform's ports.
+	Ports PlatformPorts
 	// Namespaces of the tenant, at least one; the first holds the tenant's
 	// ServiceAccount.
 	Namespaces []string
@@ -77,6 +79,19 @@ type SignedImages struct {
 	// PlainHTTP permits a registry without TLS, CA is its authority in PEM.
 	PlainHTTP bool
 	CA        string
+}
+
+// PlatformPorts is what a site says of ports by which its platform is
+// administered (v1alpha1.Site).
+type PlatformPorts struct {
+	// Declared says that the site gave a list of allowed ports; Allowed are
+	// those of TCP.
+	Declared bool
+	Allowed  []int
+	// Management are further ports as host:port, Canary is a server in the
+	// internet, empty for none.
+	Management []string
+	Canary     string
 }
 
 // Given reports whether the site named all three.
@@ -102,6 +117,7 @@ type Env struct {
 	Image          string
 	ColdImage      string
 	Signatures     SignedImages
+	Ports          PlatformPorts
 	// Namespaces of the tenant, at least one.
 	Namespaces []string
 	// PodAccounts are the namespaces that have PodServiceAccount; pods in
@@ -128,7 +144,7 @@ func NewRunID() (string, error) {
 // what is missing and how to supply it.
 func New(ctx context.Context, c Config) (*Env, error) {
 	e := &Env{
-		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Namespaces: c.Namespaces,
+		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Ports: c.Ports, Namespaces: c.Namespaces,
 		requests: &atomic.Int64{}, limiter: flowcontrol.NewTokenBucketRateLimiter(c.QPS, max(1, int(2*c.QPS))), owned: newOwned(),
 	}
 	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")

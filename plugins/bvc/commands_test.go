@@ -338,9 +338,12 @@ func TestExitCodesOfWrongUse(t *testing.T) {
 		{"rejudge", " arg"},
 		{"version now", "\"now\""},
 		{"catalogue -o yaml", "it is text, json or markdown"},
-		{"agent", "serve, dial, receive, send or sniff"},
-		{"agent snif", "serve, dial, receive, send or sniff"},
+		{"agent", "serve, dial, receive, send, sniff, knock or listening"},
+		{"agent snif", "serve, dial, receive, send, sniff, knock or listening"},
 		{"agent dial --target nowhere", "name=host:port"},
+		{"agent knock --target n1=10.0.0.7", "name=ask:host:port"},
+		{"agent listening --own n1=10.0.0.7", "name=ask:host:port"},
+		{"agent listening --canary 10.0.0.7", "--canary"},
 		{"report " + gone, "no such file"},
 		{"rejudge " + gone, "no such file"},
 		{"report " + broken, "read the tarball"},
@@ -584,7 +587,7 @@ func TestHelp(t *testing.T) {
 	if root.code != exitOK || !strings.Contains(root.stdout, "Exit codes: 0 no deviation") {
 		t.Fatalf("exit code %d: %s%s", root.code, root.stdout, root.stderr)
 	}
-	commands := []string{"plugin", "agent", "agent serve", "agent dial", "agent receive", "agent send", "agent sniff"}
+	commands := []string{"plugin", "agent", "agent serve", "agent dial", "agent receive", "agent send", "agent sniff", "agent knock", "agent listening"}
 	listed := 0
 	for _, m := range helpCommand.FindAllStringSubmatch(root.stdout, -1) {
 		if m[1] != "help" && m[1] != "completion" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	run := v1alpha1.Run{ID: runID, StartedAt: now(), Via: s.via, Mode: "prepared", Filter: s.filter, Arguments: s.arguments}
 	env, err := cluster.New(ctx, cluster.Config{
 		Rest: s.rest, RunID: runID, Image: s.image, ColdImage: s.coldImage, Signatures: signedImages(s.site.Images), Namespaces: s.namespaces,
-		QPS: s.qps, Version: version,
+		Ports: platformPorts(s.site.Site), QPS: s.qps, Version: version,
 	})
 	if err != nil {
 		return report, evidence, usageError("reach the cluster: %w", err)
@@ -125,6 +126,24 @@ func needTenant(ctx context.Context, env *cluster.Env) error {
 
 func signedImages(i v1alpha1.SiteImages) cluster.SignedImages {
 	return cluster.SignedImages{Signed: i.Signed, Unsigned: i.Unsigned, WrongKey: i.WrongKey, PullSecret: i.PullSecret, PlainHTTP: i.PlainHTTP, CA: i.RegistryCA}
+}
+
+// platformPorts is what the site says of the platform's own ports.
+func platformPorts(s v1alpha1.Site) cluster.PlatformPorts {
+	p := cluster.PlatformPorts{Declared: s.AllowedPorts != nil}
+	for _, a := range s.AllowedPorts {
+		if a.Protocol == v1alpha1.TCP {
+			p.Allowed = append(p.Allowed, a.Port)
+		}
+	}
+	at := func(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }
+	for _, t := range s.ManagementTargets {
+		p.Management = append(p.Management, at(t.Address, t.Port))
+	}
+	if c := s.EgressCanary; c != nil {
+		p.Canary = at(c.Address, c.Port)
+	}
+	return p
 }
 
 // nothing composes the documents of a run that could not look at anything.

@@ -350,7 +350,7 @@ func TestExampleSite(t *testing.T) {
 	if err != nil {
 		t.Fatalf("uncommented: %v", err)
 	}
-	if u.Images.Cold == "" || u.Images.Signed == "" || u.Images.PullSecret == "" || len(u.Registries) == 0 || len(u.AllowedPorts) == 0 || len(u.Hooks) == 0 || len(u.Answers) == 0 || len(u.Waivers) == 0 {
+	if u.Images.Cold == "" || u.Images.Signed == "" || u.Images.PullSecret == "" || len(u.Registries) == 0 || len(u.AllowedPorts) == 0 || len(u.ManagementTargets) == 0 || u.EgressCanary == nil || len(u.Hooks) == 0 || len(u.Answers) == 0 || len(u.Waivers) == 0 {
 		t.Errorf("the example leaves something out: %+v", u)
 	}
 	if len(s.Answers) > 0 || len(s.Waivers) > 0 {
@@ -648,8 +648,8 @@ func TestOptInRights(t *testing.T) {
 		if r.OptIn == "" {
 			continue
 		}
-		if r.As != check.Runner || r.Optional || r.NonResource != "" || !slices.Contains(applied, r.OptIn) || r.OptIn == "rbac.yaml" {
-			t.Errorf("%s: an opt-in right is one of the runner, needed, on a resource, by another manifest than rbac.yaml", r)
+		if r.As != check.Runner || r.NonResource != "" || !slices.Contains(applied, r.OptIn) || r.OptIn == "rbac.yaml" {
+			t.Errorf("%s: an opt-in right is one of the runner, on a resource, by another manifest than rbac.yaml", r)
 		}
 		if !slices.ContainsFunc(sets, func(s ruleSet) bool {
 			return s.file == r.OptIn && s.namespace == string(r.Scope) && slices.ContainsFunc(s.rules, func(p rbacv1.PolicyRule) bool {

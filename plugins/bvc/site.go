@@ -108,7 +108,7 @@ func (s site) survey(file string, cat v1alpha1.Catalogue, at time.Time) siteSurv
 	for _, f := range []struct {
 		name  string
 		given bool
-	}{{"registries", len(s.Registries) > 0}, {"allowedPorts", len(s.AllowedPorts) > 0}, {"hooks", len(s.Hooks) > 0}} {
+	}{{"registries", len(s.Registries) > 0}, {"hooks", len(s.Hooks) > 0}} {
 		if f.given {
 			v.Unread = append(v.Unread, f.name)
 		}

@@ -21,8 +21,15 @@ type Site struct {
 	// Registries from which pods may take images: a host, with a port and a
 	// path where it has them, such as registry.example.org/verwaltung.
 	Registries []string `json:"registries,omitempty"`
-	// AllowedPorts of the platform that a tenant's pods may reach.
+	// AllowedPorts of the platform that a tenant's pods may reach: of the API
+	// servers, and of ManagementTargets. An empty list says that there is none.
 	AllowedPorts []AllowedPort `json:"allowedPorts,omitempty"`
+	// ManagementTargets are further ports by which the platform is administered,
+	// such as storage or the nodes' management controllers. At most 20.
+	ManagementTargets []ManagementTarget `json:"managementTargets,omitempty"`
+	// EgressCanary is a server in the internet that answers always; without it
+	// nothing is said of connections to the internet.
+	EgressCanary *EgressCanary `json:"egressCanary,omitempty"`
 	// Hooks are programs of the site that do what only the site can do.
 	Hooks []Hook `json:"hooks,omitempty"`
 	// Answers to the catalogue's questions, at most one for a statement.
@@ -60,6 +67,22 @@ type AllowedPort struct {
 	Protocol Protocol `json:"protocol"`
 	// Reason why pods need it.
 	Reason string `json:"reason"`
+}
+
+// ManagementTarget is one TCP port by which the platform is administered.
+type ManagementTarget struct {
+	// Address is an IP address.
+	Address string `json:"address"`
+	// Port from 1 to 65535.
+	Port int `json:"port"`
+}
+
+// EgressCanary is a TCP server outside the data centre.
+type EgressCanary struct {
+	// Address is an IP address: a name would try the name resolution instead.
+	Address string `json:"address"`
+	// Port from 1 to 65535.
+	Port int `json:"port"`
 }
 
 // Protocol is a transport as Kubernetes writes it.

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -182,6 +183,20 @@ func (s Site) Validate() error {
 		m.line(path+".reason", p.Reason, 300, true)
 		m.unique(ports, path, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
 	}
+	if len(s.ManagementTargets) > maxManagementTargets {
+		m.add("managementTargets", "has %d entries, at most %d are allowed", len(s.ManagementTargets), maxManagementTargets)
+	}
+	targets := map[string]bool{}
+	for i, t := range s.ManagementTargets {
+		path := fmt.Sprintf("managementTargets[%d]", i)
+		m.word(path+".address", hostAddress(t.Address))
+		m.between(path+".port", t.Port, 1, 65535)
+		m.unique(targets, path, fmt.Sprintf("%s port %d", t.Address, t.Port))
+	}
+	if c := s.EgressCanary; c != nil {
+		m.word("egressCanary.address", hostAddress(c.Address))
+		m.between("egressCanary.port", c.Port, 1, 65535)
+	}
 	hooks := map[string]bool{}
 	for i, h := range s.Hooks {
 		path := fmt.Sprintf("hooks[%d]", i)
@@ -195,6 +210,24 @@ func (s Site) Validate() error {
 	}
 	m.declarations(s.Answers, s.Waivers)
 	return m.err()
+}
+
+// maxManagementTargets bounds how many ports of the site's own a run knocks at.
+const maxManagementTargets = 20
+
+// hostAddress wants the address of one host that others can reach.
+func hostAddress(text string) error {
+	if text == "" {
+		return fmt.Errorf("is missing; write an IP address such as 192.0.2.7")
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" {
+		return fmt.Errorf("%s is no IP address; write it such as 192.0.2.7 or 2001:db8::7", quoted(text))
+	}
+	if a = a.Unmap(); a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast() {
+		return fmt.Errorf("%s is not the address of another host", quoted(text))
+	}
+	return nil
 }
 
 // maxRegistryCA bounds the certificates of a registry's authority, in bytes.
