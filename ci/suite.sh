@@ -27,10 +27,14 @@ field() { sed -n "s|^ *\"$1\": \"\(bvc-registry[^\"]*\)\".*|\1|p" "$mirrored"; }
 { read -r image && read -r cold; } < <(field reference)
 
 site=".work/$profile/site.yaml"
+read -r canary_address canary_port < <(kind/canary.sh)
 {
 	sed "s/^name: .*/name: kind, Profil $profile/" kind/site.yaml
 	printf 'images:\n  plainHTTP: true\n'
 	for one in signed unsigned wrongKey; do printf '  %s: %s\n' "$one" "$(field "$one")"; done
+	printf 'egressCanary:\n  address: %s\n  port: %s\n' "$canary_address" "$canary_port"
+	# What the profile says of its own ports.
+	if [ -f "kind/profiles/$profile/site.yaml" ]; then cat "kind/profiles/$profile/site.yaml"; fi
 } >"$site"
 say "$profile: running the suite"
 rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}

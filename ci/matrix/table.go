@@ -134,8 +134,12 @@ var specs = []spec{
 	{name: "egress-forgotten", profile: whole, violation: "egress-forgotten", areas: networkOnly, breaks: []string{egressPolicy, denyOutgoing}},
 	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing, denyFresh}},
 	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing, denyFresh}},
-	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: append(segmentation(), networkPolicy, denyFresh)},
 	{name: "plain-node-path", profile: whole, violation: "plain-node-path", areas: networkOnly, breaks: betweenNodes},
+	{name: "etcd-open", profile: whole, violation: "etcd-open", areas: networkOnly, breaks: []string{etcdFromPods}},
+	{name: "kubelet-anonymous", profile: whole, violation: "kubelet-anonymous", areas: networkOnly, breaks: []string{kubeletAnonymous}},
+	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly,
+		// Without a way to its own server a knocking pod proves nothing.
+		breaks: append(segmentation(), networkPolicy, denyFresh, managementPorts, etcdFromPods, apiServerDeclared)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -152,7 +156,7 @@ var specs = []spec{
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	// Where nothing binds pods there is nothing to be exempt from.
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), betweenNodes, []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), betweenNodes, platformPorts, []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
 }
 
 var (
@@ -169,6 +173,19 @@ const (
 	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
 	denyFresh    = "APP.4.4.A7/fresh-namespace-default-deny"
 )
+
+// Checks of the platform's own ports.
+const (
+	managementPorts   = "APP.4.4.A7/management-ports-unreachable-from-pods"
+	etcdFromPods      = "APP.4.4.A7/etcd-unreachable-from-pods"
+	kubeletAnonymous  = "APP.4.4.A7/kubelet-refuses-without-credentials"
+	apiServerDeclared = "APP.4.4.A7/api-server-reachable-as-declared"
+	nodesInternet     = "SOUVAP.7.3.3.10/privileged-pods-no-internet"
+)
+
+// platformPorts are those of them that a cluster breaks which filters nothing.
+// Its kubelets want credentials.
+var platformPorts = []string{managementPorts, etcdFromPods, apiServerDeclared, nodesInternet}
 
 // segmentation are all checks of that probe.
 func segmentation() []string {

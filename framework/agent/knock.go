@@ -83,8 +83,10 @@ type Knock struct {
 	Nonce  string
 	Client string
 	// Control is a server (Serve) that is greeted before each round and after
-	// the last one; without an address there is none.
+	// the last one; without an address there is none. The first round waits at
+	// most Settle until it answers: policies need a time to be in force.
 	Control Target
+	Settle  time.Duration
 	Targets []Knocked
 	Rounds  int
 	// Every is the time between two attempts, Span at least that between the
@@ -128,6 +130,7 @@ func (k Knock) knock(ctx context.Context, w *Writer) error {
 	r := &rounds{Knock: k, w: w, asked: make([]sync.Once, len(k.Targets))}
 	tick := time.NewTicker(k.Every)
 	defer tick.Stop()
+	r.settle(ctx)
 	start := time.Now()
 	for round := range k.Rounds {
 		if k.Rounds > 1 {
@@ -166,6 +169,23 @@ func (r *rounds) write(ctx context.Context, l Line) {
 	l.Client = r.Client
 	if err := r.w.Write(l); err != nil {
 		r.once.Do(func() { r.err = fmt.Errorf("report an attempt: %w", err) })
+	}
+}
+
+// settle greets the control until it answers and writes nothing; whether it
+// ever did, the first round tells.
+func (r *rounds) settle(ctx context.Context) {
+	if r.Control.Address == "" {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Settle)
+	defer cancel()
+	d := Dial{Nonce: r.Nonce, Client: r.Client, Timeout: r.Timeout}
+	for limited.Err() == nil {
+		if result, _ := d.attempt(limited, r.Control, 0); result == Echo {
+			return
+		}
+		pause(limited, r.Every)
 	}
 }
 

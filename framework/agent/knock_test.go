@@ -125,7 +125,7 @@ func TestKnockInRounds(t *testing.T) {
 	server.await(t, "n", func(l Line) bool { return l.Event == Listening })
 	start := time.Now()
 	lines := runRole(t, "n", func(ctx context.Context, out *output) error {
-		return Knock{Nonce: "n", Client: "k1", Rounds: 3, Every: time.Millisecond, Span: 300 * time.Millisecond, Timeout: 2 * time.Second,
+		return Knock{Nonce: "n", Client: "k1", Rounds: 3, Every: time.Millisecond, Span: 300 * time.Millisecond, Timeout: 2 * time.Second, Settle: time.Second,
 			Control: Target{Name: ControlName, Address: address(port)}, Targets: []Knocked{{"closed", closed(t), AskNothing}}}.Run(ctx, out)
 	})
 	if took := time.Since(start); took < 300*time.Millisecond {

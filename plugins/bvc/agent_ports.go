@@ -30,6 +30,7 @@ func portsCommands(nonce *string) []*cobra.Command {
 	}
 	knockFlags(k, &knock, &knockTargets)
 	k.Flags().StringVar(&control, "control", "", "host:port of a server (bvc agent serve) that is greeted around the rounds")
+	k.Flags().DurationVar(&knock.Settle, "settle", 45*time.Second, "longest time to wait for the control's first answer")
 	k.Flags().IntVar(&knock.ReadyPort, "serve-ready-port", 0, "open this port at the start; 0 is none")
 
 	l := agent.Listeners{Tables: "/proc/net"}

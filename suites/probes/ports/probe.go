@@ -37,8 +37,10 @@ const (
 	pace    = 250 * time.Millisecond
 	timeout = 2 * time.Second
 	// again is the time between two looks at what listens.
-	again      = 5 * time.Second
-	lookLimit  = 30 * time.Second
+	again     = 5 * time.Second
+	lookLimit = 30 * time.Second
+	// settle is the longest that a pod's policies may take to be in force.
+	settle     = 45 * time.Second
 	limitSlack = 60 * time.Second
 	// The canary is knocked at while the tenant's pods knock, by a node's pod
 	// about every nine seconds.
@@ -109,7 +111,7 @@ func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 		return stopped("start the knocking pods", err)
 	}
 	start := time.Now()
-	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+1)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + limitSlack
+	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+1)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + settle + limitSlack
 	if err := m.await(ctx, limit, "all attempts to be made", func() int { return m.ledger.unfinished(m.clients()) }); err != nil {
 		return stopped("knock", errors.New("not every pod made all attempts in time"))
 	}
@@ -363,7 +365,7 @@ func (m *measurement) startServers(ctx context.Context) (phase string, trouble c
 func (m *measurement) startKnockers(ctx, following context.Context) (cluster.Trouble, error) {
 	for i, node := range m.knockers {
 		server := m.servers[(i+1)%len(m.knockers)+1]
-		args := []string{"knock", "--client", clientName(knockerRole, i+1), "--rounds", strconv.Itoa(rounds), "--span", span.String(), "--timeout", timeout.String(),
+		args := []string{"knock", "--client", clientName(knockerRole, i+1), "--rounds", strconv.Itoa(rounds), "--span", span.String(), "--timeout", timeout.String(), "--settle", settle.String(),
 			"--every", (pace * time.Duration(len(m.knockers))).String(), "--serve-ready-port", strconv.Itoa(pods.ReadyPort), "--token-file", tokenFolder + "/token",
 			"--control", net.JoinHostPort(server.Status.PodIP, strconv.Itoa(pods.EchoPort))}
 		for j := range m.plan.aims {
