@@ -6,5 +6,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/kubelet.sh"
 
 set_kubelet true AlwaysAllow
-await 60 "the kubelet of $worker answers without credentials" answers
+await 60 "the kubelet of $worker answers without credentials" asked 200
 await 60 "$worker is ready" served

@@ -6,5 +6,5 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$here/kubelet.sh"
 
 set_kubelet false Webhook
-await 60 "the kubelet of $worker refuses who has no credentials" refuses
+await 60 "the kubelet of $worker refuses who has no credentials" asked 401
 await 60 "$worker is ready" served

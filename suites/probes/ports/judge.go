@@ -406,7 +406,10 @@ func (o Observation) completeControl() v1alpha1.Control {
 	if o.APIServers < 1 || o.APIServers > cluster.MaxAPIServers {
 		miss("API-Server nicht bekannt oder zu viele", "API servers not known, or too many")
 	}
-	if rounds := o.ControlPlanes; rounds > 0 && !slices.ContainsFunc(o.Machines, func(m Machine) bool { return m.ControlPlane }) {
+	if len(o.Controls) != o.KnockingPods {
+		miss("Kontrollen der klopfenden Pods", "controls of the knocking pods")
+	}
+	if o.ControlPlanes > 0 && !slices.ContainsFunc(o.Machines, func(m Machine) bool { return m.ControlPlane }) {
 		miss("keine Control Plane", "no control plane")
 	}
 	type key struct {
