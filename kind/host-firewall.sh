@@ -21,7 +21,9 @@ for node in "${nodes[@]}"; do
 		for port in "${open[@]}"; do echo "-A BVC-HOST-FIREWALL --protocol tcp --destination-port $port --jump RETURN"; done
 		echo "-A BVC-HOST-FIREWALL --jump DROP"
 		echo COMMIT
-	} | docker exec --interactive "$name" iptables-restore --wait --noflush
+	} | docker exec --interactive "$name" bash -o errexit -c '
+		# A chain that is there is kept, with what a violation put into it.
+		iptables --wait --table mangle --numeric --list BVC-HOST-FIREWALL >/dev/null 2>&1 || iptables-restore --wait --noflush'
 	# The pods' addresses are those of all nodes' ranges. What a pod only answers is no new connection; Docker's resolver
 	# is reached by an address that becomes one of 127.0.0.0/8 on the way.
 	{

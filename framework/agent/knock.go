@@ -182,7 +182,7 @@ func (r *rounds) settle(ctx context.Context) {
 	defer cancel()
 	d := Dial{Nonce: r.Nonce, Client: r.Client, Timeout: r.Timeout}
 	for limited.Err() == nil {
-		if result, _ := d.attempt(limited, r.Control, 0); result == Echo {
+		if result, _ := d.attempt(limited, r.Control, 0, new(sourcePorts)); result == Echo {
 			return
 		}
 		pause(limited, r.Every)
@@ -193,7 +193,7 @@ func (r *rounds) greet(ctx context.Context, seq int64) {
 	if r.Control.Address == "" || ctx.Err() != nil {
 		return
 	}
-	result, detail := Dial{Nonce: r.Nonce, Client: r.Client, Timeout: r.Timeout}.attempt(ctx, r.Control, seq)
+	result, detail := Dial{Nonce: r.Nonce, Client: r.Client, Timeout: r.Timeout}.attempt(ctx, r.Control, seq, new(sourcePorts))
 	r.write(ctx, Line{Event: Attempt, Target: r.Control.Name, Seq: seq, Result: result, Detail: detail})
 }
 
