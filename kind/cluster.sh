@@ -99,6 +99,24 @@ usable() {
 	return 1
 }
 
+# bootstrapping: the kubelets ask the cluster for their serving certificates.
+bootstrapping() { grep --quiet '^ *serverTLSBootstrap: true' "$here/profiles/$profile/kind.yaml"; }
+
+# approve signs what the kubelets of the nodes asked for, and waits until each serves with it. Nobody else is there yet.
+approve() {
+	local name
+	for name in $(<"$state/nodes"); do
+		for _ in $(seq 120); do
+			kubectl get --raw "/api/v1/nodes/$name/proxy/healthz" >/dev/null 2>&1 && continue 2
+			kubectl get certificatesigningrequests --output 'jsonpath={range .items[?(@.spec.signerName=="kubernetes.io/kubelet-serving")]}{.metadata.name}{"\n"}{end}' |
+				xargs --no-run-if-empty docker exec "$cluster-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf certificate approve >/dev/null
+			sleep 0.5
+		done
+		say "the kubelet of $name got no serving certificate"
+		return 1
+	done
+}
+
 create() {
 	mkdir -p "$state"
 	if [ -x "$here/profiles/$profile/prepare.sh" ]; then "$here/profiles/$profile/prepare.sh"; fi
@@ -112,6 +130,7 @@ create() {
 	say "network and storage"
 	network
 	connected
+	if bootstrapping; then approve; fi
 	local manifests=("$here/profiles/$profile"/manifests/*.yaml)
 	# A published image brings the same provisioner.
 	if [ -z "${NODE_IMAGE:-}" ]; then manifests+=("$here"/manifests/*.yaml); fi

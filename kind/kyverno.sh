@@ -13,7 +13,7 @@ kubectl() { docker exec --interactive "$CLUSTER-control-plane" kubectl --kubecon
 apply() { kubectl apply --server-side --force-conflicts --filename - >/dev/null; }
 
 # build_kyverno_install FOLDER: Kyverno's own manifest, from its module, less the other controllers and the init
-# container, which removes reports of older versions. It tells sooner that it is ready. ReplicaSets, which Kyverno
+# container, which removes reports of older versions. It tells sooner that it is ready; its own certificate has an elliptic key. ReplicaSets, which Kyverno
 # passes over as it comes, are looked at like other controllers.
 build_kyverno_install() {
 	local module
@@ -22,7 +22,7 @@ build_kyverno_install() {
 		sed -e '/^      initContainers:/,/^      containers:/{/^      containers:/!d}' \
 			-e '/^    \[ReplicaSet/d' \
 			-e 's|image: "reg.kyverno.io/kyverno/kyverno:.*"|image: KYVERNO_IMAGE|; s|imagePullPolicy: .*|imagePullPolicy: Always|' \
-			-e 's|--admissionReports=true|--admissionReports=false|' \
+			-e 's|--admissionReports=true|--admissionReports=false|; s|- --webhookServerPort=|- --tlsKeyAlgorithm=ECDSA\n            &|' \
 			-e '/^          startupProbe:/,/^          livenessProbe:/{s|failureThreshold: .*|failureThreshold: 120|;s|periodSeconds: .*|periodSeconds: 1|}' \
 			-e '/^          readinessProbe:/,/^          volumeMounts:/{s|initialDelaySeconds: .*|initialDelaySeconds: 0|;s|periodSeconds: .*|periodSeconds: 1|}' \
 			>"$1/install.yaml"
