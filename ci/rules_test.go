@@ -46,6 +46,7 @@ var edges = []edge{
 	{"framework/cluster", "framework/check", "rights that checks declare are asked for and granted"},
 	{"framework/cluster", "framework/wait", "waits for objects to be gone"},
 	{"framework/cluster", "framework/agent", "reads the agent's lines from logs"},
+	{"framework/agent", "framework/tlsscan", "looks at TLS servers from within a node"},
 	{"framework/spec", "reports/v1alpha1", "returns results and observations"},
 	{"framework/spec", "framework/check", "runs the registered checks"},
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # host-firewall.sh FILE: closes the ports of all nodes of $CLUSTER to pods, as the firewall of a data centre does; FILE has
-# the TCP ports that stay open to them ("in PORT why") and those to which nodes themselves get no connection ("out PORT
+# the TCP ports that stay open to them ("in PORT[:PORT] why") and those to which nodes themselves get no connection ("out PORT
 # why"), one a line. What a pod sends to another node leaves under its own node's address, so
 # both nodes filter: the pod's own on the way out, the target on the way in. Nodes among themselves, and what nodes send
 # to pods, are not touched. Run again after nodes were restarted: rules do not survive that.
@@ -8,7 +8,7 @@ set -o errexit -o nounset -o pipefail
 [ $# -eq 1 ] || { echo "usage: CLUSTER=bvc-... host-firewall.sh FILE" >&2; exit 3; }
 kubectl() { docker exec "$CLUSTER-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 
-ports() { sed -nE "s/^$2 ([0-9]+) .*/\\1/p" "$1"; }
+ports() { sed -nE "s/^$2 ([0-9:]+) .*/\\1/p" "$1"; }
 mapfile -t open < <(ports "$1" in)
 mapfile -t away < <(ports "$1" out)
 mapfile -t nodes < <(kubectl get nodes --output jsonpath='{range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address} {.spec.podCIDR}{"\n"}{end}')

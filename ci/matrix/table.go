@@ -137,9 +137,11 @@ var specs = []spec{
 	{name: "plain-node-path", profile: whole, violation: "plain-node-path", areas: networkOnly, breaks: betweenNodes},
 	{name: "etcd-open", profile: whole, violation: "etcd-open", areas: networkOnly, breaks: []string{etcdFromPods}},
 	{name: "kubelet-anonymous", profile: whole, violation: "kubelet-anonymous", areas: networkOnly, breaks: []string{kubeletAnonymous}},
+	{name: "api-server-tls-1.0", profile: whole, violation: "api-server-tls-1.0", areas: networkOnly, breaks: []string{apiServerTLS}},
+	{name: "others-tls-1.0", profile: whole, violation: "others-tls-1.0", areas: networkOnly, breaks: []string{kubeletTLS, controlPlaneTLS, extensionTLS}},
 	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly,
-		// Without a way to its own server a knocking pod proves nothing.
-		breaks: append(segmentation(), networkPolicy, denyFresh, managementPorts, etcdFromPods, apiServerDeclared)},
+		// Without a way to its own server a knocking pod proves nothing. Nodes still reach each other.
+		breaks: append(segmentation(), networkPolicy, denyFresh, managementPorts, etcdFromPods, apiServerDeclared, betweenNodes[0], betweenNodes[1], extensionTLS, keyLengths)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},
@@ -155,8 +157,8 @@ var specs = []spec{
 		breaks: []string{"SYS.1.6.A17/privileged-in-workloads-rejected", "SYS.1.6.A17/privilege-escalation-in-workloads-rejected"}},
 	{name: "label-exempts", profile: "kyverno", violation: "label-exempts", areas: admissionOnly, breaks: []string{canExempt}},
 	{name: "name-exempts", profile: "kyverno", violation: "name-exempts", areas: admissionOnly, breaks: []string{canExempt}},
-	// Where nothing binds pods there is nothing to be exempt from.
-	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), betweenNodes, platformPorts, []string{freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
+	// Where nothing binds pods there is nothing to be exempt from; where nothing extends the API nothing has to speak TLS.
+	{name: "vanilla", profile: "vanilla", breaks: slices.Concat(everythingOnPods(), segmentation(), betweenNodes, platformPorts, []string{extensionTLS, keyLengths, freshUnguided, canExempt, networkPolicy, denyFresh, secretsAtRest})},
 }
 
 var (
@@ -172,6 +174,15 @@ const (
 	denyWithin   = "APP.4.4.A18/default-deny-within-namespace"
 	denyOutgoing = "SYS.1.6.A5/default-deny-outgoing"
 	denyFresh    = "APP.4.4.A7/fresh-namespace-default-deny"
+)
+
+// Checks of TLS.
+const (
+	apiServerTLS    = "SOUVAP.7.3.3.11/api-server-tls"
+	kubeletTLS      = "SOUVAP.7.3.3.11/kubelet-tls"
+	controlPlaneTLS = "SOUVAP.7.3.3.11/control-plane-tls"
+	extensionTLS    = "APP.4.4.A12/api-extension-tls"
+	keyLengths      = "SOUVAP.7.3.3.14.1/certificate-keys-long-enough"
 )
 
 // Checks of the platform's own ports.

@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
 )
 
 // Event is what a line says.
@@ -50,6 +52,8 @@ const (
 	Finished Event = "finished"
 	// Listener: listening looked where a port listens (Line.Scope).
 	Listener Event = "listener"
+	// LookedAt: scan looked at a server (Line.Scan) at the address Seq of its target.
+	LookedAt Event = "scanned"
 )
 
 // Result is how one attempt of a client ended.
@@ -93,6 +97,8 @@ type Line struct {
 	Question Question `json:"question,omitempty"`
 	Status   int      `json:"status,omitempty"`
 	Scope    Scope    `json:"scope,omitempty"`
+	// Scan is what a server offers.
+	Scan *tlsscan.Result `json:"scan,omitempty"`
 }
 
 // maxLine bounds a greeting and its echo.
@@ -160,8 +166,8 @@ func parse(text []byte) (Line, bool) {
 }
 
 // readBuffer is longer than any line of the agent: a greeting of maxLine bytes,
-// each of them escaped to six.
-const readBuffer = 4 << 10
+// each of them escaped to six, or a scan with the names of 64 suites.
+const readBuffer = 8 << 10
 
 // Serve is the role of a server.
 type Serve struct {

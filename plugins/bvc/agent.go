@@ -15,7 +15,7 @@ func agentCommand() *cobra.Command {
 		Example: "  bvc agent serve --nonce 5f3a",
 		// Without this a misspelled role would print the help and end well.
 		RunE: func(*cobra.Command, []string) error {
-			return usageError("no such role; it is serve, dial, receive, send, sniff, knock or listening\nSee 'bvc agent --help'")
+			return usageError("no such role; it is serve, dial, receive, send, sniff, knock, listening or scan\nSee 'bvc agent --help'")
 		},
 	}
 	var nonce string
@@ -61,6 +61,7 @@ func agentCommand() *cobra.Command {
 	c.AddCommand(s, d)
 	c.AddCommand(wireCommands(&nonce)...)
 	c.AddCommand(portsCommands(&nonce)...)
+	c.AddCommand(scanCommand(&nonce))
 	return c
 }
 

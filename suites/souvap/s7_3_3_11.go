@@ -49,8 +49,8 @@ var _ = check.Register(check.Of(check.Meta{
 var _ = check.Register(check.Of(check.Meta{
 	ID: "SOUVAP.7.3.3.11/control-plane-tls",
 	Title: v1alpha1.T(
-		"Was von etcd, Controller Manager und Scheduler über das Netz erreichbar ist, spricht nur zeitgemäßes TLS",
-		"What of etcd, controller manager and scheduler can be reached over the network speaks modern TLS only"),
+		"Jeder etcd, Controller Manager und Scheduler spricht nur zeitgemäßes TLS",
+		"Every etcd, controller manager and scheduler speaks modern TLS only"),
 	Area:     check.Network,
 	Covers:   trafficBetweenNodes(),
 	Policies: []string{},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -30,9 +31,16 @@ type Rule struct {
 }
 
 // named reports whether the cluster names each endpoint of the kind. Of the
-// others it is only known where they may be, and what does not answer there is
-// not missing.
+// others it is only known where they may be.
 func (k Kind) named() bool { return k != Etcd && k != ControllerManager && k != Scheduler }
+
+// missing reports whether an endpoint may be there and was not looked at. One
+// that the cluster does not name is not there when its own node's connection
+// was refused; from elsewhere it may only be bound to the loopback address.
+func (p placed) missing() bool {
+	return p.Reach != tlsscan.Reached &&
+		(p.kind.named() || p.Reach != tlsscan.ReachRefused || p.Via != ViaOwnNode && p.Via != ViaLoopback)
+}
 
 // text names the kind.
 func (k Kind) text() v1alpha1.Text {
@@ -151,16 +159,20 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 			fmt.Sprintf("Time did not suffice for %d endpoints. Repeat the run.", notTried))
 	}
 	for _, p := range all {
-		if p.Reach != tlsscan.Reached && p.kind.named() {
+		if p.missing() {
 			at, why := p.text(), unreachedBecause(p)
-			return v1alpha1.T(at.De+" war von hier aus nicht zu erreichen: "+why.De, at.En+" could not be reached from here: "+why.En)
+			t := v1alpha1.T(at.De+" war nicht zu erreichen: "+why.De, at.En+" could not be reached: "+why.En)
+			if p.Via == ViaNode && o.OwnNodes.Trouble != cluster.NoTrouble {
+				t.De += fmt.Sprintf(" Vom Node selbst aus war nicht nachzusehen (%s); das geht, wo %s angewendet ist.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
+				t.En += fmt.Sprintf(" It was not possible to look from the node itself (%s); it is where %s is applied.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
+			}
+			return t
 		}
 	}
 	if len(reached(all)) == 0 {
-		where := whereNot(all)
 		return v1alpha1.T(
-			"Keiner der Endpunkte war von hier aus zu erreichen ("+where.De+"). Das ist für sich gut; ob sie unter ihrer lokalen Adresse nur zeitgemäßes TLS anbieten, bleibt dem Betreiber zu zeigen.",
-			"None of the endpoints could be reached from here ("+where.En+"). That is good in itself; whether they offer only modern TLS at their local address is for the operator to show.")
+			"Auf den Nodes der Control Plane lauscht keiner dieser Dienste an seinem üblichen Port. Dann bleibt die Aussage dem Betreiber der Control Plane.",
+			"None of these services listens at its usual port on the nodes of the control plane. Then whoever operates the control plane has to answer.")
 	}
 	return v1alpha1.Text{}
 }
@@ -185,37 +197,23 @@ func unreachedBecause(p placed) v1alpha1.Text {
 	}
 }
 
-// whereNot counts the endpoints that were not reached by kind and reason.
-func whereNot(all []placed) v1alpha1.Text {
-	type key struct {
-		kind  Kind
-		reach tlsscan.Reach
-	}
-	counts := map[key]int{}
-	var order []key
+// notThere counts the endpoints that are not there by kind.
+func notThere(all []placed) v1alpha1.Text {
+	counts := map[Kind]int{}
+	var order []Kind
 	for _, p := range all {
 		if p.Reach == tlsscan.Reached {
 			continue
 		}
-		k := key{p.kind, p.Reach}
-		if counts[k] == 0 {
-			order = append(order, k)
+		if counts[p.kind] == 0 {
+			order = append(order, p.kind)
 		}
-		counts[k]++
+		counts[p.kind]++
 	}
 	var de, en []string
 	for _, k := range order {
-		what := k.kind.text()
-		because := map[tlsscan.Reach]v1alpha1.Text{
-			tlsscan.ReachRefused:  v1alpha1.T("abgewiesen", "refused"),
-			tlsscan.ReachTimedOut: v1alpha1.T("keine Antwort", "no answer"),
-			tlsscan.ReachNoName:   v1alpha1.T("ohne Adresse", "without an address"),
-		}[k.reach]
-		if because.IsZero() {
-			because = v1alpha1.T("kein Weg dorthin", "no way there")
-		}
-		de = append(de, fmt.Sprintf("%s: %d, %s", what.De, counts[k], because.De))
-		en = append(en, fmt.Sprintf("%s: %d, %s", what.En, counts[k], because.En))
+		what := k.text()
+		de, en = append(de, fmt.Sprintf("%s: %d", what.De, counts[k])), append(en, fmt.Sprintf("%s: %d", what.En, counts[k]))
 	}
 	return v1alpha1.T(strings.Join(de, "; "), strings.Join(en, "; "))
 }
@@ -372,9 +370,9 @@ func (r Rule) passed(o Observation, there []placed) v1alpha1.Text {
 			fmt.Sprintf("Keine Abweichung festgestellt: %d von %d Endpunkten boten nur TLS 1.2 oder 1.3 an, keine Suites mit NULL, RC4, DES oder 3DES, keine anonymen, keine für EXPORT, und kein HTTP ohne TLS.", len(there), found),
 			fmt.Sprintf("No deviation found: %d of %d endpoints offered only TLS 1.2 or 1.3, no suites with NULL, RC4, DES or 3DES, no anonymous ones, none for EXPORT, and no HTTP without TLS.", len(there), found))
 	}
-	if not := whereNot(r.targets(o)); not.De != "" {
-		t.De += " Von hier aus nicht zu erreichen: " + not.De + "."
-		t.En += " Could not be reached from here: " + not.En + "."
+	if not := notThere(r.targets(o)); not.De != "" {
+		t.De += " Dort lauscht nichts: " + not.De + "."
+		t.En += " Nothing listens there: " + not.En + "."
 	}
 	return t
 }

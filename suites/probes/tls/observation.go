@@ -1,6 +1,9 @@
 package tls
 
-import "gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
+import (
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
+)
 
 // Observation is what each endpoint of the control plane, of the nodes and of
 // the extensions of the API offers.
@@ -12,6 +15,18 @@ type Observation struct {
 	Schedulers         Group `json:"schedulers"`
 	Webhooks           Group `json:"webhooks"`
 	APIServices        Group `json:"apiServices"`
+	// OwnNodes: what the runner did not reach on nodes was looked at from there.
+	OwnNodes OwnNodes `json:"ownNodes"`
+}
+
+// OwnNodes is how the looks from the nodes themselves went.
+type OwnNodes struct {
+	// Wanted is on how many nodes something was not reached, Looked on how many
+	// of them a pod ran.
+	Wanted int `json:"wanted"`
+	Looked int `json:"looked"`
+	// Trouble that kept a pod away, the last one.
+	Trouble cluster.Trouble `json:"trouble,omitempty"`
 }
 
 // Group are the endpoints of one kind.
@@ -56,6 +71,10 @@ const (
 	ViaConfiguredHost Via = "configuredHost"
 	// ViaNode: a node's internal address.
 	ViaNode Via = "node"
+	// ViaOwnNode: the same, from the network of that node.
+	ViaOwnNode Via = "ownNode"
+	// ViaLoopback: the node's loopback address, from its network.
+	ViaLoopback Via = "loopback"
 	// ViaService: a Service in front of it.
 	ViaService Via = "service"
 	// ViaURL: a URL in a webhook's configuration.

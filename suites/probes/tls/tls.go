@@ -1,8 +1,9 @@
 // Package tls finds out what the endpoints of the control plane, of the nodes
 // and of the extensions of the API offer: versions and cipher suites, plain
 // HTTP on the same port, and the certificate. It knocks from where the runner
-// is; a port that is bound to a node's loopback address can not be reached from
-// there, and is recorded so.
+// is, and at what can not be reached from there once more from a pod in the
+// node's own network, where the site permits such pods: a port may be bound to
+// the node's loopback address, or packet filters may keep pods away.
 //
 // Each endpoint gets some thirty connections without a login, which its log
 // shows as failed handshakes.
@@ -48,6 +49,7 @@ const (
 
 	portKubelet           = 10250
 	portEtcd              = 2379
+	portEtcdPeers         = 2380
 	portControllerManager = 10257
 	portScheduler         = 10259
 
@@ -61,26 +63,28 @@ func MostOf(k Kind) int {
 	switch k {
 	case APIServer:
 		return cluster.MaxAPIServers
-	case Etcd, ControllerManager, Scheduler:
+	case Etcd:
+		return 10 // two ports on each node
+	case ControllerManager, Scheduler:
 		return 5
 	default:
 		return 8
 	}
 }
 
-// Probe scans from where the runner is.
+// Probe scans from where the runner is, and from nodes.
 var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Name:          "tls",
 	SchemaVersion: 1,
-	Timeout:       3 * time.Minute,
+	Timeout:       6 * time.Minute,
 	Weight:        1,
-	Needs: []check.Right{
+	Needs: append([]check.Right{
 		{As: check.Runner, Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices", Scope: "default"},
 		{As: check.Runner, Verb: "list", Resource: "nodes"},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "apiregistration.k8s.io", Resource: "apiservices", Optional: true},
-	},
+	}, hostRights()...),
 }, Observe)
 
 // endpoint is where to scan.
@@ -94,6 +98,9 @@ type endpoint struct {
 	instead string
 	// insteadName for SNI there.
 	insteadName string
+	// node on which it is, and its address there for the node itself; empty
+	// where it is not known or there is none.
+	node, loopback string
 }
 
 // Observe lists the endpoints and scans them, a few at a time.
@@ -123,6 +130,10 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	scanAll(ctx, endpoints, &o)
 	if err := ctx.Err(); err != nil {
 		return o, &check.Stopped{Phase: "scan", Err: err}
+	}
+	fromNodes(ctx, env, endpoints, &o)
+	if err := ctx.Err(); err != nil {
+		return o, &check.Stopped{Phase: "scan from nodes", Err: err}
 	}
 	return o, nil
 }
@@ -243,15 +254,17 @@ func nodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpoint)
 	for _, n := range list.Items {
 		address := internalAddress(n)
 		add := func(k Kind, port int) {
-			e := endpoint{via: ViaNode}
+			e := endpoint{via: ViaNode, node: n.Name}
 			if address != "" {
 				e.address = net.JoinHostPort(address, strconv.Itoa(port))
+				e.loopback = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 			}
 			endpoints[k] = append(endpoints[k], e)
 		}
 		add(Kubelet, cmp.Or(int(n.Status.DaemonEndpoints.KubeletEndpoint.Port), portKubelet))
 		if controlPlane(n) {
 			add(Etcd, portEtcd)
+			add(Etcd, portEtcdPeers)
 			add(ControllerManager, portControllerManager)
 			add(Scheduler, portScheduler)
 		}
