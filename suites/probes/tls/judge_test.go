@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/tlsscan"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
@@ -34,14 +35,16 @@ func group(results ...tlsscan.Result) Group {
 	return g
 }
 
-// good is a cluster without fault whose controller manager and scheduler
-// listen on loopback addresses.
+// good is a cluster without fault whose controller manager listens on the
+// loopback address and whose scheduler is elsewhere.
 func good() Observation {
-	refused := tlsscan.Unreached(tlsscan.ReachRefused)
-	return Observation{
+	o := Observation{
 		APIServers: group(modern()), Kubelets: group(modern(), modern()), Etcd: group(modern()),
-		ControllerManagers: group(refused), Schedulers: group(refused), Webhooks: group(modern()), APIServices: group(),
+		ControllerManagers: group(modern()), Schedulers: group(tlsscan.Unreached(tlsscan.ReachRefused)), Webhooks: group(modern()), APIServices: group(),
+		OwnNodes: OwnNodes{Wanted: 1, Looked: 1},
 	}
+	o.ControllerManagers.Targets[0].Via, o.Schedulers.Targets[0].Via = ViaLoopback, ViaOwnNode
+	return o
 }
 
 func said(v check.Verdict) string {
@@ -77,9 +80,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{"all good", "api servers", func(*Observation) {}, v1alpha1.Pass, "1 von 1 Endpunkten"},
 		{"all good", "kubelets", func(*Observation) {}, v1alpha1.Pass, "2 von 2 Endpunkten"},
-		{"all good", "control plane", func(*Observation) {}, v1alpha1.Pass, "Controller Manager: 1, abgewiesen; Scheduler: 1, abgewiesen"},
+		{"all good", "control plane", func(*Observation) {}, v1alpha1.Pass, "Dort lauscht nichts: Scheduler: 1."},
 		{"all good", "extensions", func(*Observation) {}, v1alpha1.Pass, "1 von 1 Endpunkten"},
-		{"all good", "keys", func(*Observation) {}, v1alpha1.Pass, "5 der 7 Endpunkte"},
+		{"all good", "keys", func(*Observation) {}, v1alpha1.Pass, "6 der 7 Endpunkte"},
 
 		{"SSL 3.0", "kubelets", first(func(r *result) { r.Versions.SSL30 = offered }), v1alpha1.Fail, "SSL 3.0 (x)"},
 		{"TLS 1.0", "kubelets", first(func(r *result) { r.Versions.TLS10 = offered }), v1alpha1.Fail, "Kubelet 1 von 2"},
@@ -108,7 +111,7 @@ func TestJudge(t *testing.T) {
 		{"a class undecided", "kubelets", first(func(r *result) { r.Classes.Export = undecided }), v1alpha1.Inconclusive, "EXPORT"},
 		{"a class not asked for", "kubelets", first(func(r *result) { r.Classes.Export = tlsscan.Answer{} }), v1alpha1.Inconclusive, "EXPORT"},
 		{"plaintext undecided", "kubelets", first(func(r *result) { r.Plaintext = undecided }), v1alpha1.Inconclusive, "HTTP ohne TLS"},
-		{"one was not reached", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2 war von hier aus nicht"},
+		{"one was not reached", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2 war nicht"},
 		{"one refused", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachRefused) }), v1alpha1.Inconclusive, "lauscht dort niemand"},
 		{"one without an address", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachNoName) }), v1alpha1.Inconclusive, "keine Adresse"},
 		{"a word that is none", "kubelets", first(func(r *result) { r.Reach = "" }), v1alpha1.Inconclusive, "kein Weg"},
@@ -119,10 +122,15 @@ func TestJudge(t *testing.T) {
 		{"more than are looked at", "kubelets", func(o *Observation) { o.Kubelets.Found = 50 }, v1alpha1.Pass, "2 von 50 Endpunkten"},
 		{"none", "kubelets", func(o *Observation) { o.Kubelets = group() }, v1alpha1.Inconclusive, "keinen solchen Endpunkt"},
 
-		{"nothing reached", "control plane", func(o *Observation) { o.Etcd = group(tlsscan.Unreached(tlsscan.ReachTimedOut)) }, v1alpha1.Inconclusive, "etcd: 1, keine Antwort; Controller Manager: 1, abgewiesen"},
-		{"one kind reached", "control plane", func(o *Observation) {
-			o.Schedulers, o.Etcd = group(modern()), group(tlsscan.Unreached(tlsscan.ReachTimedOut))
-		}, v1alpha1.Pass, "etcd: 1, keine Antwort"},
+		{"etcd shut off", "control plane", func(o *Observation) { o.Etcd = group(tlsscan.Unreached(tlsscan.ReachTimedOut)) }, v1alpha1.Inconclusive, "etcd 1 von 1 war nicht zu erreichen"},
+		{"refused from elsewhere only", "control plane", func(o *Observation) {
+			o.Schedulers.Targets[0].Via = ViaNode
+			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotPermitted}
+		}, v1alpha1.Inconclusive, cluster.PrivilegedManifest},
+		{"refused from elsewhere only", "keys", func(o *Observation) { o.Schedulers.Targets[0].Via = ViaNode }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
+		{"shut off from its own node", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Reach = tlsscan.ReachTimedOut }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
+		{"none there", "control plane", func(o *Observation) { o.Etcd, o.ControllerManagers = o.Schedulers, o.Schedulers }, v1alpha1.Inconclusive, "üblichen Port"},
+		{"old on the loopback address", "control plane", func(o *Observation) { o.ControllerManagers.Targets[0].Versions.TLS10 = offered }, v1alpha1.Fail, "Controller Manager 1 von 1"},
 		{"no nodes of the control plane", "control plane", func(o *Observation) { o.Etcd, o.ControllerManagers, o.Schedulers = group(), group(), group() }, v1alpha1.Inconclusive, "bleibt die Aussage dem Betreiber"},
 		{"etcd in clear", "control plane", func(o *Observation) {
 			r := modern()
@@ -147,7 +155,7 @@ func TestJudge(t *testing.T) {
 		{"no certificate", "keys", first(func(r *result) { r.Certificate = tlsscan.Certificate{Key: tlsscan.KeyUnknown} }), v1alpha1.Inconclusive, "(unknown)"},
 		{"TLS 1.0", "keys", first(func(r *result) { r.Versions.TLS10 = offered }), v1alpha1.Pass, ""},
 		{"one was not reached", "keys", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2"},
-		{"no extensions", "keys", func(o *Observation) { o.Webhooks = group() }, v1alpha1.Pass, "4 der 6 Endpunkte"},
+		{"no extensions", "keys", func(o *Observation) { o.Webhooks = group() }, v1alpha1.Pass, "5 der 6 Endpunkte"},
 	} {
 		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
 			o := good()
@@ -200,7 +208,7 @@ func TestFigures(t *testing.T) {
 		t.Errorf("%v suites outside", got)
 	}
 	keys := rules()["keys"].Judge(o)
-	for en, want := range map[string]float64{"Certificates seen": 5, "Shortest time left": -3, "Longest lifetime": 365, "Expired": 1, "Self-signed": 0} {
+	for en, want := range map[string]float64{"Certificates seen": 6, "Shortest time left": -3, "Longest lifetime": 365, "Expired": 1, "Self-signed": 0} {
 		if got := value(keys, en); got != want {
 			t.Errorf("%s: %v, want %v", en, got, want)
 		}

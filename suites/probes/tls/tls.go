@@ -64,7 +64,7 @@ func MostOf(k Kind) int {
 	case APIServer:
 		return cluster.MaxAPIServers
 	case Etcd:
-		return 10 // two ports on each node
+		return 6 // two ports on each node
 	case ControllerManager, Scheduler:
 		return 5
 	default:

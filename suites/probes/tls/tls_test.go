@@ -187,10 +187,14 @@ func TestObserve(t *testing.T) {
 		k.Targets[2].Reach != tlsscan.ReachNoName || k.Targets[3].Reach != tlsscan.ReachRefused {
 		t.Errorf("kubelets: %+v", k.Targets)
 	}
-	for _, kind := range []Kind{Etcd, ControllerManager, Scheduler} {
-		if g := o.Of(kind); g.Found != 1 || len(g.Targets) != 1 || g.Targets[0].Via != ViaNode {
+	for kind, want := range map[Kind]int{Etcd: 2, ControllerManager: 1, Scheduler: 1} {
+		if g := o.Of(kind); g.Found != want || len(g.Targets) != want || g.Targets[0].Via != ViaNode {
 			t.Errorf("%s: %+v", kind, g)
 		}
+	}
+	// This site permits no pods with a view of their nodes.
+	if o.OwnNodes.Wanted != 2 || o.OwnNodes.Looked != 0 || o.OwnNodes.Trouble != cluster.NotPermitted {
+		t.Errorf("own nodes: %+v", o.OwnNodes)
 	}
 	// Two URLs, of which one is there twice, and a Service.
 	w := o.Webhooks
@@ -298,7 +302,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 
 // TestWithinTheTime: scanning all that may be selected ends within the probe's time.
 func TestWithinTheTime(t *testing.T) {
-	if worst := 4*requestLimit + domainLimit + allLimit; worst > Probe.Timeout {
+	if worst := 4*requestLimit + domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
 		t.Errorf("the worst case takes %s, the probe has %s", worst, Probe.Timeout)
 	}
 }
