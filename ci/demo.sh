@@ -17,7 +17,6 @@ if [ "$(nodes)" = "$before" ]; then state=warm; fi
 BVC_IMAGE="$(ci/image.sh)"
 export BVC_IMAGE
 # Two clusters on one small machine: at the usual rate a policy engine may not answer in time. Other checks take longer in any case.
-export QPS="${QPS:-10}"
 # At the same time: a run mostly waits, and the clusters share nothing but this machine.
 wrong="" runs=()
 # shellcheck disable=SC2154,SC2046 # a list of processes; each removes what it made

@@ -39,5 +39,5 @@ read -r canary_address canary_port < <(kind/canary.sh)
 say "$profile: running the suite"
 rm -f "$folder"/{report.json,evidence.json,report.html,junit.xml}
 # Nobody else uses these clusters: requests are not held back as they are at a site (QPS=5 holds them back).
-exec bin/bvc run --qps "${QPS:-20}" --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \
+exec bin/bvc run --qps "${QPS:-10}" --kubeconfig "$kubeconfig" --site "$site" --image "$image" --sonobuoy-image "$sonobuoy" --cold-image "$cold" \
 	--output "$folder" "$@"

@@ -37,6 +37,9 @@ done
 say "what the packages said:"
 grep -E '^(ok|FAIL|panic:|---|    ---) ' "$log" || grep -E '^(ok|FAIL)' "$log" || true
 if [ "${#failed[@]}" -gt 0 ]; then
+	# Last, where whoever reads the end of a long log sees it.
+	say "what the tests that failed said:"
+	grep -E '^ +[a-z0-9_]+_test\.go:[0-9]+: ' "$log" | cut -c 1-400 | head -n 60 || true
 	say "failed: ${failed[*]}"
 	exit 1
 fi

@@ -59,6 +59,8 @@ type Config struct {
 	Signatures SignedImages
 	// Ports is what the site says of the platform's ports.
 	Ports PlatformPorts
+	// OnlyTR02102Suites as the site declares it (v1alpha1.Site).
+	OnlyTR02102Suites bool
 	// Namespaces of the tenant, at least one; the first holds the tenant's
 	// ServiceAccount.
 	Namespaces []string
@@ -118,6 +120,8 @@ type Env struct {
 	ColdImage      string
 	Signatures     SignedImages
 	Ports          PlatformPorts
+	// OnlyTR02102Suites as the site declares it (v1alpha1.Site).
+	OnlyTR02102Suites bool
 	// Namespaces of the tenant, at least one.
 	Namespaces []string
 	// PodAccounts are the namespaces that have PodServiceAccount; pods in
@@ -129,6 +133,8 @@ type Env struct {
 	limiter flowcontrol.RateLimiter
 	owned   *owned
 	probe   string
+	// repeats are how many requests of the probe were sent again.
+	repeats *atomic.Int64
 }
 
 // NewRunID makes a run ID: twelve hexadecimal digits.
@@ -144,8 +150,9 @@ func NewRunID() (string, error) {
 // what is missing and how to supply it.
 func New(ctx context.Context, c Config) (*Env, error) {
 	e := &Env{
-		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Ports: c.Ports, Namespaces: c.Namespaces,
+		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Ports: c.Ports, OnlyTR02102Suites: c.OnlyTR02102Suites, Namespaces: c.Namespaces,
 		requests: &atomic.Int64{}, limiter: flowcontrol.NewTokenBucketRateLimiter(c.QPS, max(1, int(2*c.QPS))), owned: newOwned(),
+		repeats: &atomic.Int64{},
 	}
 	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")
 	var err error
@@ -234,9 +241,16 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 // the objects it makes.
 func (e *Env) For(probe string) *Env {
 	own := *e
-	own.probe = probe
+	own.probe, own.repeats = probe, &atomic.Int64{}
 	return &own
 }
+
+// maxRepeats of a probe: more are no passing trouble.
+const maxRepeats = 10
+
+// Repeat reports whether the probe may send once more what nobody could decide
+// about.
+func (e *Env) Repeat() bool { return e.repeats.Add(1) <= maxRepeats }
 
 // Labels are the labels of an object of this run, with more added; none of
 // these replaces the run's own, by which it finds its objects again.

@@ -67,7 +67,7 @@ func conduct(ctx context.Context, s suite) (v1alpha1.ConformanceReport, v1alpha1
 	run := v1alpha1.Run{ID: runID, StartedAt: now(), Via: s.via, Mode: "prepared", Filter: s.filter, Arguments: s.arguments}
 	env, err := cluster.New(ctx, cluster.Config{
 		Rest: s.rest, RunID: runID, Image: s.image, ColdImage: s.coldImage, Signatures: signedImages(s.site.Images), Namespaces: s.namespaces,
-		Ports: platformPorts(s.site.Site), QPS: s.qps, Version: version,
+		Ports: platformPorts(s.site.Site), OnlyTR02102Suites: s.site.OnlyTR02102Suites, QPS: s.qps, Version: version,
 	})
 	if err != nil {
 		return report, evidence, usageError("reach the cluster: %w", err)

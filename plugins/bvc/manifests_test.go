@@ -350,7 +350,7 @@ func TestExampleSite(t *testing.T) {
 	if err != nil {
 		t.Fatalf("uncommented: %v", err)
 	}
-	if u.Images.Cold == "" || u.Images.Signed == "" || u.Images.PullSecret == "" || len(u.Registries) == 0 || len(u.AllowedPorts) == 0 || len(u.ManagementTargets) == 0 || u.EgressCanary == nil || len(u.Hooks) == 0 || len(u.Answers) == 0 || len(u.Waivers) == 0 {
+	if u.Images.Cold == "" || u.Images.Signed == "" || u.Images.PullSecret == "" || len(u.Registries) == 0 || len(u.AllowedPorts) == 0 || len(u.ManagementTargets) == 0 || u.EgressCanary == nil || !u.OnlyTR02102Suites || len(u.Hooks) == 0 || len(u.Answers) == 0 || len(u.Waivers) == 0 {
 		t.Errorf("the example leaves something out: %+v", u)
 	}
 	if len(s.Answers) > 0 || len(s.Waivers) > 0 {

@@ -269,6 +269,7 @@ func TestSite(t *testing.T) {
 		AllowedPorts:      []v1alpha1.AllowedPort{{Port: 6443, Protocol: v1alpha1.TCP, Reason: "Operatoren der Fachverfahren"}},
 		ManagementTargets: []v1alpha1.ManagementTarget{{Address: "192.0.2.17", Port: 443}},
 		EgressCanary:      &v1alpha1.EgressCanary{Address: "2001:db8::7", Port: 443},
+		OnlyTR02102Suites: true,
 		Hooks:             []v1alpha1.Hook{{Name: v1alpha1.HookFindLog, Image: "registry.example.org/hooks/find-log:1.2" + digest, Arguments: []string{"--since", "10m"}, TimeoutSeconds: 120}},
 		Answers: []v1alpha1.Answer{{Statement: "APP.4.4.A1-UA.1", Says: v1alpha1.Met, Evidence: "Trennungskonzept 3.1, Abschnitt 4", Role: "Leitung Plattform",
 			Date: "2026-10-01", Expires: "2027-09-30"}},

@@ -30,6 +30,9 @@ type Site struct {
 	// EgressCanary is a server in the internet that answers always; without it
 	// nothing is said of connections to the internet.
 	EgressCanary *EgressCanary `json:"egressCanary,omitempty"`
+	// OnlyTR02102Suites says that the site must offer no other cipher suites than
+	// BSI TR-02102-2 recommends. Of others such ones are a figure.
+	OnlyTR02102Suites bool `json:"onlyTR02102Suites,omitempty"`
 	// Hooks are programs of the site that do what only the site can do.
 	Hooks []Hook `json:"hooks,omitempty"`
 	// Answers to the catalogue's questions, at most one for a statement.

@@ -159,8 +159,8 @@ func golden(env *cluster.Env, name string) *corev1.Pod { return pods.Golden(gold
 
 func (k *maker) golden(ctx context.Context, pod *corev1.Pod) Golden {
 	sent := pod.DeepCopy()
-	stored, err := k.try(ctx, pod)
-	g := Golden{Attempt: Classify(err)}
+	stored, a := k.try(ctx, nil, pod)
+	g := Golden{Attempt: a}
 	if stored != nil {
 		g.Altered = compare(sent, stored)
 	}
@@ -170,17 +170,17 @@ func (k *maker) golden(ctx context.Context, pod *corev1.Pod) Golden {
 func (k *maker) mutant(ctx context.Context, m mutant) Attempt {
 	pod := golden(k.env, "bvc-mutant-")
 	m.apply(pod)
-	stored, err := k.try(ctx, pod)
-	return settled(classifyFor(&m, err), stored, &m)
+	stored, a := k.try(ctx, &m, pod)
+	return settled(a, stored, &m)
 }
 
 // try creates the pod. The stored pod is nil when it was not admitted.
-func (k *maker) try(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+func (k *maker) try(ctx context.Context, m *mutant, pod *corev1.Pod) (*corev1.Pod, Attempt) {
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	stored, err := k.env.CreatePod(limited, pod)
+	stored, a, err := asked(limited, k.env, m, func() (*corev1.Pod, error) { return k.env.CreatePod(limited, pod) })
 	if err != nil {
-		return nil, err
+		return nil, a
 	}
 	k.ungated = k.ungated || !gated(stored)
 	if k.stored++; k.stored%removeAfter == 0 || k.ungated {
@@ -188,7 +188,7 @@ func (k *maker) try(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 		// by the run's cleanup, which reports what it can not remove.
 		_ = k.env.DeleteFrom(limited, pod.Namespace, cluster.Pods)
 	}
-	return stored, nil
+	return stored, a
 }
 
 // GateHolds returns an error where the cluster takes the scheduling gate from a pod. Webhooks built on

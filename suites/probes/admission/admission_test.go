@@ -301,6 +301,37 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// A webhook that is late a few times is asked again, and what was not decided
+// is no answer of a rule; one that always is, is asked only so often.
+func TestLateWebhook(t *testing.T) {
+	privileged := mutants()[0].present
+	for late, want := range map[int64]struct{ golden, mutant Class }{3: {Admitted, Policy}, 1 << 40: {Infrastructure, Infrastructure}} {
+		var asked atomic.Int64
+		o := observed(t, &fake{allowed: true, rule: func(p *corev1.Pod) *metav1.Status {
+			if asked.Add(1) <= late {
+				return &metav1.Status{Code: 500, Message: `Internal error occurred: failed calling webhook "x": failed to call webhook: Post "https://x": context deadline exceeded`}
+			}
+			if privileged(p) {
+				return &metav1.Status{Code: 403, Message: `admission webhook "x" denied the request: no`}
+			}
+			return nil
+		}})
+		for _, g := range o.goldens(FaultPrivileged) {
+			if g.Class != want.golden {
+				t.Errorf("late %d times: golden pod: %s, want %s", late, g.Class, want.golden)
+			}
+		}
+		for _, m := range o.Attempts(FaultPrivileged, "", SurfacePod) {
+			if m.Class != want.mutant {
+				t.Errorf("late %d times: mutant: %s, want %s", late, m.Class, want.mutant)
+			}
+		}
+		if requests := asked.Load(); late > 3 && requests > int64(1+Rounds*(3+len(mutants()))+10) {
+			t.Errorf("a webhook that is always late was asked %d times", requests)
+		}
+	}
+}
+
 func TestObserveWithoutTheRight(t *testing.T) {
 	o := observed(t, &fake{allowed: false, rule: func(*corev1.Pod) *metav1.Status { return nil }})
 	if o.MayCreatePods || len(o.Rounds) != 0 {

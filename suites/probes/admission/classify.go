@@ -1,13 +1,18 @@
 package admission
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
 
 // messages are forms of Kubernetes' own answers. A rule of a site may phrase
@@ -120,7 +125,32 @@ func classifyFor(m *mutant, err error) Attempt {
 	return a
 }
 
-// messageFor is the same for ClassifyMessage.
+// tooLate are the words of an API server that a webhook did not answer in time.
+var tooLate = regexp.MustCompile(`failed calling webhook .*(deadline exceeded|i/o timeout|Client.Timeout exceeded)`)
+
+// repeatAfter is the time until what nobody could decide about is sent again.
+const repeatAfter = time.Second
+
+// asked sends a request, and a few times more where a webhook did not answer in
+// time or could not look at an image or its signature. Each such answer is a
+// refusal, nothing was stored: what is sent again hides nothing that came in.
+func asked(ctx context.Context, env *cluster.Env, m *mutant, send func() (*corev1.Pod, error)) (*corev1.Pod, Attempt, error) {
+	for {
+		stored, err := send()
+		a := classifyFor(m, err)
+		passing := a.Cause == CauseRegistry || a.Cause == CauseWebhookDown && tooLate.MatchString(err.Error())
+		if !passing || ctx.Err() != nil || !env.Repeat() {
+			return stored, a, err
+		}
+		select {
+		case <-ctx.Done():
+			return stored, a, err
+		case <-time.After(repeatAfter):
+		}
+	}
+}
+
+// messageFor is classifyFor for ClassifyMessage.
 func messageFor(m *mutant, text string) Attempt {
 	if m.ofImage() {
 		return unlessRegistry(ClassifyMessage(text), text)

@@ -146,8 +146,9 @@ func addContainer(ctx context.Context, env *cluster.Env, carriers map[string]*ca
 	}
 	c := carriers[kind]
 	c.count++
-	stored, err := addEphemeral(limited, env, c.pod, asEphemeral(scratch, c.count))
-	a := classifyFor(m, err)
+	stored, a, err := asked(limited, env, m, func() (*corev1.Pod, error) {
+		return addEphemeral(limited, env, c.pod, asEphemeral(scratch, c.count))
+	})
 	if err != nil {
 		return a, ctx.Err()
 	}

@@ -336,8 +336,8 @@ func signatureUpdates(ctx context.Context, env *cluster.Env, s series, all []mut
 		if before == "" {
 			return cluster.Infrastructure
 		}
-		stored, err := patchImage(ctx, env, pod, image)
-		t.Attempt, t.Learnt = classifyFor(orSigned(m), err), LearntRequest
+		stored, a, err := asked(ctx, env, orSigned(m), func() (*corev1.Pod, error) { return patchImage(ctx, env, pod, image) })
+		t.Attempt, t.Learnt = a, LearntRequest
 		if err == nil {
 			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) *corev1.ContainerStatus {
 				return afterwards(statusNamed(p.Status.ContainerStatuses, pods.Agent), before)
@@ -377,8 +377,8 @@ func signatureEphemeral(ctx context.Context, env *cluster.Env, s series, all []m
 		scratch.Spec.Containers[0].Image = image
 		count++
 		container := asEphemeral(scratch, count)
-		stored, err := addEphemeral(ctx, env, pod, container)
-		t.Attempt, t.Learnt = classifyFor(orSigned(m), err), LearntRequest
+		stored, a, err := asked(ctx, env, orSigned(m), func() (*corev1.Pod, error) { return addEphemeral(ctx, env, pod, container) })
+		t.Attempt, t.Learnt = a, LearntRequest
 		if err == nil {
 			t.Attempt, t.Learnt = awaitContainer(ctx, env, stored, m, func(p *corev1.Pod) *corev1.ContainerStatus {
 				return statusNamed(p.Status.EphemeralContainerStatuses, container.Name)

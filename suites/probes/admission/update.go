@@ -62,8 +62,7 @@ func observeUpdate(ctx context.Context, env *cluster.Env) (Surfaces, error) {
 	start := time.Now()
 	set := func(m *mutant, image string) error {
 		t := newTry(m, "", start)
-		stored, err := patchImage(ctx, env, pod, image)
-		a := classifyFor(m, err)
+		stored, a, err := asked(ctx, env, m, func() (*corev1.Pod, error) { return patchImage(ctx, env, pod, image) })
 		if err == nil {
 			a.HTTPStatus = http.StatusOK
 		} else {

@@ -365,12 +365,14 @@ func (f *follower) create(ctx context.Context, b *batch, next planned) {
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: f.env.Labels(labels)}, Spec: pod.Spec}
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	err := f.env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: options.Namespace, Labels: labels}, template))
+	_, a, err := asked(limited, f.env, next.mutant, func() (*corev1.Pod, error) {
+		return nil, f.env.CreateWorkload(limited, b.resource, b.object(metav1.ObjectMeta{Name: name, Namespace: options.Namespace, Labels: labels}, template))
+	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.until = time.Now().Add(b.limit) // the request itself may have waited its turn
 	if err != nil {
-		w.try.Attempt, w.try.Learnt, w.removed = classifyFor(next.mutant, err), LearntRequest, true
+		w.try.Attempt, w.try.Learnt, w.removed = a, LearntRequest, true
 	}
 }
 

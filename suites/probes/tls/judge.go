@@ -97,7 +97,7 @@ func (r Rule) Judge(o Observation) check.Verdict {
 	all := r.targets(o)
 	there := reached(all)
 	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Controls: r.controls(o, all), Figures: r.figures(there), Attempts: attempts(there)}
-	if v.Findings = r.findings(there); len(v.Findings) > 0 {
+	if v.Findings = r.findings(o, there); len(v.Findings) > 0 {
 		v.Outcome = v1alpha1.Fail
 		return v
 	}
@@ -108,7 +108,7 @@ func (r Rule) Judge(o Observation) check.Verdict {
 		return v
 	}
 	for _, p := range there {
-		if why := r.undecided(p.Result); !why.IsZero() {
+		if why := r.undecided(o, p.Result); !why.IsZero() {
 			at := p.text()
 			v.Reason = v1alpha1.T(at.De+": "+why.De, at.En+": "+why.En)
 			return v
@@ -243,11 +243,20 @@ type deviation struct {
 	required, observed v1alpha1.Text
 }
 
-func (r Rule) deviations(s tlsscan.Result) []deviation {
+func (r Rule) deviations(o Observation, s tlsscan.Result) []deviation {
 	if r.Keys {
 		return keyDeviations(s.Certificate)
 	}
 	var out []deviation
+	if outside := outsideTR02102(s); o.OnlyTR02102 && len(outside) > 0 {
+		names := strings.Join(outside, ", ")
+		out = append(out, deviation{
+			v1alpha1.T(
+				"Der Endpunkt bietet nur Suites an, die BSI TR-02102-2 (Version 2023-01, Tabellen 1 und 11) nennt, wie es der Standort für sich erklärt hat.",
+				"The endpoint offers only suites that BSI TR-02102-2 (version 2023-01, tables 1 and 11) lists, as the site has declared for itself."),
+			v1alpha1.T("Angeboten werden außerdem "+names+".", "On offer are besides "+names+"."),
+		})
+	}
 	var de, en []string
 	for _, a := range asked(s) {
 		if a.answer.Verdict == tlsscan.Offered {
@@ -264,6 +273,11 @@ func (r Rule) deviations(s tlsscan.Result) []deviation {
 		})
 	}
 	return out
+}
+
+// outsideTR02102 are the accepted suites that BSI TR-02102-2 does not list.
+func outsideTR02102(s tlsscan.Result) []string {
+	return slices.DeleteFunc(slices.Clone(s.Suites.Names), tlsscan.Recommended)
 }
 
 // shortKey gives the length that a key of the kind has to have.
@@ -295,7 +309,7 @@ func keyDeviations(c tlsscan.Certificate) []deviation {
 }
 
 // findings joins endpoints of a kind that deviate in the same way.
-func (r Rule) findings(there []placed) []v1alpha1.Finding {
+func (r Rule) findings(o Observation, there []placed) []v1alpha1.Finding {
 	type key struct {
 		kind Kind
 		what string
@@ -304,7 +318,7 @@ func (r Rule) findings(there []placed) []v1alpha1.Finding {
 	at := map[key]int{}
 	indices := map[key][]string{}
 	for _, p := range there {
-		for _, d := range r.deviations(p.Result) {
+		for _, d := range r.deviations(o, p.Result) {
 			k := key{p.kind, d.observed.De}
 			if _, known := at[k]; !known {
 				at[k] = len(out)
@@ -321,7 +335,7 @@ func (r Rule) findings(there []placed) []v1alpha1.Finding {
 }
 
 // undecided says what keeps a reached endpoint from deciding.
-func (r Rule) undecided(s tlsscan.Result) v1alpha1.Text {
+func (r Rule) undecided(o Observation, s tlsscan.Result) v1alpha1.Text {
 	for _, c := range []tlsscan.Answer{s.Before, s.After} {
 		if c.Verdict != tlsscan.Offered {
 			return v1alpha1.T(
@@ -343,6 +357,11 @@ func (r Rule) undecided(s tlsscan.Result) v1alpha1.Text {
 				fmt.Sprintf("Ob er dies anbietet, blieb offen: %s (%s). Den Lauf in einer ruhigeren Zeit wiederholen.", a.name.De, wordOf(a.answer)),
 				fmt.Sprintf("Whether it offers this stayed open: %s (%s). Repeat the run at a quieter time.", a.name.En, wordOf(a.answer)))
 		}
+	}
+	if o.OnlyTR02102 && !s.Suites.Complete {
+		return v1alpha1.T(
+			"Welche Suites er anbietet, war nicht vollständig zu erfahren. Den Lauf in einer ruhigeren Zeit wiederholen.",
+			"Which suites it offers could not be learnt completely. Repeat the run at a quieter time.")
 	}
 	return v1alpha1.Text{}
 }
@@ -394,7 +413,7 @@ func (r Rule) controls(o Observation, all []placed) []v1alpha1.Control {
 	for _, p := range there {
 		if p.Before.Verdict == tlsscan.Offered && p.After.Verdict == tlsscan.Offered {
 			held++
-			if r.undecided(p.Result).IsZero() {
+			if r.undecided(o, p.Result).IsZero() {
 				answered++
 			}
 		}
@@ -434,10 +453,8 @@ func (r Rule) figures(there []placed) []v1alpha1.Figure {
 	if !r.Keys {
 		outside := map[string]bool{}
 		for _, p := range there {
-			for _, name := range p.Suites.Names {
-				if !tlsscan.Recommended(name) {
-					outside[name] = true
-				}
+			for _, name := range outsideTR02102(p.Result) {
+				outside[name] = true
 			}
 		}
 		return []v1alpha1.Figure{

@@ -105,6 +105,17 @@ func TestJudge(t *testing.T) {
 		{"a short key", "kubelets", first(func(r *result) { r.Certificate.Key, r.Certificate.Bits = tlsscan.KeyRSA, 2048 }), v1alpha1.Pass, ""},
 		{"suites outside the list", "kubelets", first(func(r *result) { r.Suites.Names[0] = "TLS_RSA_WITH_SEED_CBC_SHA" }), v1alpha1.Pass, ""},
 
+		{"suites outside the list, though declared", "kubelets", func(o *Observation) {
+			o.OnlyTR02102 = true
+			o.Kubelets.Targets[0].Suites = tlsscan.Suites{Names: []string{"TLS_RSA_WITH_SEED_CBC_SHA", "TLS_AES_128_GCM_SHA256"}, Count: 2, Complete: true}
+		}, v1alpha1.Fail, "TLS_RSA_WITH_SEED_CBC_SHA"},
+		{"suites not all asked, though declared", "kubelets", func(o *Observation) {
+			o.OnlyTR02102 = true
+			for i := range o.Kubelets.Targets {
+				o.Kubelets.Targets[i].Suites = tlsscan.Suites{Names: []string{"TLS_AES_128_GCM_SHA256"}, Count: 1}
+			}
+		}, v1alpha1.Inconclusive, "nicht vollständig zu erfahren"},
+
 		{"no control before", "kubelets", first(func(r *result) { r.Before = undecided }), v1alpha1.Inconclusive, "sagt daher nichts"},
 		{"no control after", "kubelets", first(func(r *result) { r.After = answer(tlsscan.Refused, "closed") }), v1alpha1.Inconclusive, "(closed)"},
 		{"a version undecided", "kubelets", first(func(r *result) { r.Versions.TLS10 = undecided }), v1alpha1.Inconclusive, "TLS 1.0 (silent)"},

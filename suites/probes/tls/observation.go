@@ -15,6 +15,9 @@ type Observation struct {
 	Schedulers         Group `json:"schedulers"`
 	Webhooks           Group `json:"webhooks"`
 	APIServices        Group `json:"apiServices"`
+	// OnlyTR02102: the site declares that it offers no suites but those of BSI
+	// TR-02102-2.
+	OnlyTR02102 bool `json:"onlyTR02102"`
 	// OwnNodes: what the runner did not reach on nodes was looked at from there.
 	OwnNodes OwnNodes `json:"ownNodes"`
 }

@@ -105,7 +105,7 @@ type endpoint struct {
 
 // Observe lists the endpoints and scans them, a few at a time.
 func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
-	var o Observation
+	o := Observation{OnlyTR02102: env.OnlyTR02102Suites}
 	endpoints := map[Kind][]endpoint{}
 	for _, k := range Kinds() {
 		*o.group(k) = Group{Listing: Listed, Targets: []Target{}}
