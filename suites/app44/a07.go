@@ -189,19 +189,19 @@ var _ = check.Register(reachability.Dimension{
 
 var _ = check.Register(reachability.Dimension{
 	Of: func(e reachability.Expectation) bool {
-		return e.Stage == reachability.StageDenied && (e.Way == reachability.NodePort || e.Way == reachability.OtherNodePort)
+		return e.Stage == reachability.StageDenied && e.Way.OnNode()
 	},
 	Required: v1alpha1.T(
-		"Wen eine NetworkPolicy vom Pod aussperrt, den führt auch der NodePort an einem Node nicht hin.",
-		"Whom a NetworkPolicy shuts out from a pod is not led there by a node port either."),
+		"Wen eine NetworkPolicy vom Pod aussperrt, den führt auch der NodePort oder Host-Port an einem Node nicht hin.",
+		"Whom a NetworkPolicy shuts out from a pod is not led there by a node port or host port either."),
 	Remedy: v1alpha1.T(
-		"Mandanten keine Services mit NodePort geben (ResourceQuota services.nodeports: 0 oder eine Policy) oder ein CNI-Plugin einsetzen, das NetworkPolicies auch auf Verkehr über Adressen der Nodes anwendet.",
-		"Give tenants no Services with a node port (ResourceQuota services.nodeports: 0, or a policy), or use a CNI plugin that applies NetworkPolicies to traffic by addresses of nodes as well."),
+		"Mandanten keine Services mit NodePort geben (ResourceQuota services.nodeports: 0 oder eine Policy) und keine Pods mit Host-Port, oder ein CNI-Plugin einsetzen, das NetworkPolicies auch auf Verkehr über Adressen der Nodes anwendet.",
+		"Give tenants no Services with a node port (ResourceQuota services.nodeports: 0, or a policy) and no pods with a host port, or use a CNI plugin that applies NetworkPolicies to traffic by addresses of nodes as well."),
 }.Check(check.Meta{
 	ID: "APP.4.4.A7/node-port-no-bypass",
 	Title: v1alpha1.T(
-		"Ein NodePort umgeht NetworkPolicies nicht",
-		"A node port does not bypass NetworkPolicies"),
+		"Weder NodePort noch Host-Port umgehen NetworkPolicies",
+		"Neither node ports nor host ports bypass NetworkPolicies"),
 	Area: check.Network,
 	Covers: []check.Covers{
 		{Statement: "APP.4.4.A7-UA.2", Decides: v1alpha1.Part},

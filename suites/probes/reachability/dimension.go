@@ -43,7 +43,7 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	seen := matrix(o)
 	var demanded []Expectation
 	for _, e := range Expectations(o.CrossNamespace) {
-		if d.Of(e) && (o.NodePorts != NodePortsRefused || !e.byNodePort()) {
+		if d.Of(e) && seen.tries(e.Way) {
 			demanded = append(demanded, e)
 		}
 	}
@@ -62,13 +62,14 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 		}
 		return v
 	}
-	onlyNodePorts := !slices.ContainsFunc(Expectations(true), func(e Expectation) bool { return d.Of(e) && !e.Open && !e.byNodePort() })
+	shutOnNodes := slices.ContainsFunc(Expectations(true), func(e Expectation) bool { return d.Of(e) && !e.Open && e.Way.OnNode() })
 	switch {
 	case o.Trouble != cluster.NoTrouble:
 		return without(v, v1alpha1.Inconclusive, v1alpha1.T("Die Pods der Sonde liefen nicht: "+string(o.Trouble)+".", "The probe's pods did not run: "+string(o.Trouble)+"."))
-	case onlyNodePorts && o.NodePorts == NodePortsRefused:
+	case shutOnNodes && len(demanded) == 0:
 		return without(v, v1alpha1.NotApplicable, v1alpha1.T(
-			"Der Cluster gibt Mandanten keine Services mit NodePort.", "The cluster gives tenants no Services with a node port."))
+			"Der Cluster gibt Mandanten weder Services mit NodePort noch Pods mit Host-Port, die antworten.",
+			"The cluster gives tenants neither Services with a node port nor pods with a host port that answer."))
 	case !o.CrossNamespace && slices.ContainsFunc(Expectations(true), func(e Expectation) bool { return d.Of(e) && (e.Who == Good || e.Who == Other) }):
 		return without(v, v1alpha1.Inconclusive, v1alpha1.T(
 			"Der Mandant hat nur einen Namespace; was zwischen Namespaces gilt, war nicht zu beobachten. Einen zweiten mit --tenant-namespaces nennen.",
@@ -89,7 +90,24 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	v.Reason = v1alpha1.T(
 		fmt.Sprintf("Keine Abweichung festgestellt: Auf %d gesperrten Wegen kam in je mindestens %d Versuchen nichts an; vorher und nachher standen sie offen.", shut, v.Attempts),
 		fmt.Sprintf("No deviation found: on %d closed ways nothing arrived in at least %d attempts each; before and after they were open.", shut, v.Attempts))
+	if shutOnNodes {
+		de, en := o.HostPorts.text()
+		v.Reason.De += " " + de
+		v.Reason.En += " " + en
+	}
 	return v
+}
+
+// text says whether host ports were among the ways.
+func (p PortsOnNodes) text() (de, en string) {
+	switch p {
+	case PortsMade:
+		return "Ein Host-Port am Node des Servers war unter den Wegen, wenn er offen antwortete.", "A host port on the server's node was among the ways if it answered while open."
+	case PortsRefused:
+		return "Einen Host-Port gab der Cluster dem Mandanten nicht.", "The cluster gave the tenant no host port."
+	default:
+		return "Ein Host-Port wurde nicht versucht.", "A host port was not tried."
+	}
 }
 
 func without(v check.Verdict, outcome v1alpha1.Outcome, reason v1alpha1.Text) check.Verdict {
@@ -97,7 +115,27 @@ func without(v check.Verdict, outcome v1alpha1.Outcome, reason v1alpha1.Text) ch
 	return v
 }
 
-func (e Expectation) byNodePort() bool { return e.Way == NodePort || e.Way == OtherNodePort }
+// OnNode reports whether the way leads over a port of a node.
+func (w Way) OnNode() bool { return w == NodePort || w == OtherNodePort || w == HostPort }
+
+// tries reports whether the way is one that the cluster gives a tenant. A host
+// port that answers nobody, while the server itself does, is none: networks
+// need not serve them, and what is never served is no way around a policy.
+func (m seenMatrix) tries(w Way) bool {
+	switch w {
+	case NodePort, OtherNodePort:
+		return m.NodePorts != PortsRefused
+	case HostPort:
+		return m.HostPorts == PortsMade && (m.answered(HostPort) || !m.answered(TCP))
+	}
+	return true
+}
+
+func (m seenMatrix) answered(w Way) bool {
+	return slices.ContainsFunc(m.Stages, func(s Stage) bool {
+		return slices.ContainsFunc(s.Cells, func(c Cell) bool { return c.Way == w && (c.Echoed > 0 || c.Seen > 0) })
+	})
+}
 
 // around are the open stages before and after a stage in which something is shut.
 func around(s StageName) []StageName {
@@ -294,7 +332,7 @@ func (m seenMatrix) controls(demanded []Expectation) []v1alpha1.Control {
 // keeperWay is the way by which the Keeper shows that a server is there.
 func keeperWay(w Way) Way {
 	switch w {
-	case NodePort, OtherNodePort:
+	case NodePort, OtherNodePort, HostPort:
 		return Service
 	}
 	return w
@@ -412,6 +450,8 @@ func wayText(w Way) v1alpha1.Text {
 		return v1alpha1.T("NodePort am Node des Servers", "node port on the server's node")
 	case OtherNodePort:
 		return v1alpha1.T("NodePort an einem anderen Node", "node port on another node")
+	case HostPort:
+		return v1alpha1.T("Host-Port am Node des Servers", "host port on the server's node")
 	}
 	return v1alpha1.T("unbekannter Weg", "unknown way")
 }

@@ -10,7 +10,7 @@ import (
 
 // enforced is what a network shows that does everything, on so many nodes.
 func enforced(nodes int, crossNamespace bool) Segmentation {
-	o := Segmentation{SchedulableNodes: nodes, MeasuredNodes: nodes, CrossNamespace: crossNamespace, NodePorts: NodePortsMade}
+	o := Segmentation{SchedulableNodes: nodes, MeasuredNodes: nodes, CrossNamespace: crossNamespace, NodePorts: PortsMade, HostPorts: PortsMade}
 	for _, name := range StageNames() {
 		s := Stage{Name: name, Accepted: true, Settled: true, SettleSeconds: 3, WindowSeconds: 12}
 		for _, e := range Expectations(crossNamespace) {
@@ -44,6 +44,17 @@ func (o *Segmentation) change(name StageName, who Who, way Way, f func(*Cell)) {
 	}
 }
 
+// silent takes every answer by a way.
+func (o *Segmentation) silent(way Way) {
+	for i := range o.Stages {
+		for j := range o.Stages[i].Cells {
+			if c := &o.Stages[i].Cells[j]; c.Way == way {
+				c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0
+			}
+		}
+	}
+}
+
 func through(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = c.Attempts, c.Attempts, c.Attempts }
 
 func TestDimension(t *testing.T) {
@@ -53,7 +64,7 @@ func TestDimension(t *testing.T) {
 		},
 		Required: v1alpha1.T("r", "r"), Remedy: v1alpha1.T("a", "a"),
 	}
-	ports := Dimension{Of: func(e Expectation) bool { return e.Stage == StageDenied && e.byNodePort() }, Required: d.Required, Remedy: d.Remedy}
+	ports := Dimension{Of: func(e Expectation) bool { return e.Stage == StageDenied && e.Way.OnNode() }, Required: d.Required, Remedy: d.Remedy}
 	bare := Dimension{Of: func(e Expectation) bool { return e.Stage == StageBareServers }, Default: true, Required: d.Required, Remedy: d.Remedy}
 	for _, c := range []struct {
 		name   string
@@ -127,7 +138,17 @@ func TestDimension(t *testing.T) {
 		{"a node not measured", d, 1, true, func(o *Segmentation) { o.SchedulableNodes = 2 }, v1alpha1.Inconclusive, "Zwei Nodes"},
 		{"one namespace", d, 2, false, func(*Segmentation) {}, v1alpha1.Inconclusive, "nur einen Namespace"},
 		{"node ports", ports, 2, true, func(*Segmentation) {}, v1alpha1.Pass, ""},
-		{"no node ports for tenants", ports, 2, true, func(o *Segmentation) { o.NodePorts = NodePortsRefused }, v1alpha1.NotApplicable, "NodePort"},
+		{"no node ports for tenants", ports, 2, true, func(o *Segmentation) { o.NodePorts, o.HostPorts = PortsRefused, PortsRefused }, v1alpha1.NotApplicable, "NodePort"},
+		{"no node ports, but host ports", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused }, v1alpha1.Pass, "Auf 8 gesperrten Wegen"},
+		{"no host ports", ports, 2, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "gab der Cluster dem Mandanten nicht"},
+		{"host ports are not served", ports, 2, true, func(o *Segmentation) { o.silent(HostPort) }, v1alpha1.Pass, "Auf 16 gesperrten Wegen"},
+		{"nothing answers", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused; o.silent(HostPort); o.silent(TCP) }, v1alpha1.Inconclusive, "Host-Port"},
+		{"a host port leads around", ports, 2, true, func(o *Segmentation) {
+			o.change(StageDenied, Good, HostPort, through)
+		}, v1alpha1.Fail, "Host-Port am Node des Servers"},
+		{"a host port of one server is silent", ports, 2, true, func(o *Segmentation) {
+			o.change(StageOpen, Good, HostPort, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
 		{"a node port leads around", ports, 2, true, func(o *Segmentation) {
 			o.change(StageDenied, Good, OtherNodePort, through)
 		}, v1alpha1.Fail, "NodePort an einem anderen Node"},

@@ -218,16 +218,25 @@ func (m *measurement) startPods(ctx, following context.Context, streams *sync.Wa
 const nodeLabel = "bvc-node"
 
 func (m *measurement) create(ctx context.Context, namespace, role string, labels map[string]string, node cluster.Node, args ...string) (cluster.Trouble, error) {
-	labels[nodeLabel] = strconv.Itoa(node.Index)
-	_, err := m.env.CreatePod(ctx, pods.Golden(pods.Options{
-		GenerateName: "bvc-" + role + "-", Namespace: namespace, Image: m.env.Image, Args: args, Labels: labels, Node: node.Name,
-		ServiceAccount: m.env.PodAccount(namespace),
-	}))
-	if err != nil {
-		trouble := cluster.CreateTrouble(err)
-		return trouble, fmt.Errorf("a probe pod was not accepted on worker %d: %w", node.Index, trouble)
+	if _, err := m.env.CreatePod(ctx, m.pod(namespace, role, labels, node, args...)); err != nil {
+		return refused(node, err)
 	}
 	return cluster.NoTrouble, nil
+}
+
+// pod is one of the role on the node.
+func (m *measurement) pod(namespace, role string, labels map[string]string, node cluster.Node, args ...string) *corev1.Pod {
+	labels[nodeLabel] = strconv.Itoa(node.Index)
+	return pods.Golden(pods.Options{
+		GenerateName: "bvc-" + role + "-", Namespace: namespace, Image: m.env.Image, Args: args, Labels: labels, Node: node.Name,
+		ServiceAccount: m.env.PodAccount(namespace),
+	})
+}
+
+// refused says why a pod was not accepted.
+func refused(node cluster.Node, err error) (cluster.Trouble, error) {
+	trouble := cluster.CreateTrouble(err)
+	return trouble, fmt.Errorf("a probe pod was not accepted on worker %d: %w", node.Index, trouble)
 }
 
 // ready waits for the pods with these labels, one on each node, and returns

@@ -37,21 +37,23 @@ type Segmentation struct {
 	// servers and may let clients in; -1 when that could not be looked up.
 	OtherOpenings int `json:"otherOpenings"`
 	// NodePorts says what became of the wish for Services with node ports.
-	NodePorts NodePorts `json:"nodePorts"`
+	NodePorts PortsOnNodes `json:"nodePorts"`
+	// HostPorts says what became of the wish for servers with a host port.
+	HostPorts PortsOnNodes `json:"hostPorts"`
 	// Stages in the order in which they were run.
 	Stages []Stage `json:"stages"`
 	// Trouble is why pods did not run, empty when all did.
 	Trouble cluster.Trouble `json:"trouble"`
 }
 
-// NodePorts says whether a tenant gets them.
-type NodePorts string
+// PortsOnNodes says whether a tenant gets them.
+type PortsOnNodes string
 
 // Answers.
 const (
-	NodePortsNotAsked NodePorts = ""
-	NodePortsMade     NodePorts = "made"
-	NodePortsRefused  NodePorts = "refused"
+	PortsNotAsked PortsOnNodes = ""
+	PortsMade     PortsOnNodes = "made"
+	PortsRefused  PortsOnNodes = "refused"
 )
 
 // Stage is what was measured while one set of policies was in force.
@@ -225,10 +227,12 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 		}
 		services[node.Index] = service
 	}
+	hostPort, err := hostPortOf(m.nonce)
+	if err != nil {
+		return "create servers", cluster.Infrastructure, err
+	}
 	for _, node := range m.plan.nodes {
-		if trouble, err := m.create(ctx, m.segments.serverNS, segmentServer, m.labels(segmentServer), node, "serve", "--nonce", m.nonce,
-			"--port", strconv.Itoa(pods.EchoPort), "--port", strconv.Itoa(otherPort), "--udp-port", strconv.Itoa(udpPort),
-			"--udp-port", strconv.Itoa(otherUDPPort), "--ready-port", strconv.Itoa(pods.ReadyPort)); err != nil {
+		if trouble, err := m.server(ctx, node, hostPort, o); err != nil {
 			return "create servers", trouble, err
 		}
 	}
@@ -238,10 +242,13 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 	}
 	for _, pod := range servers {
 		m.follow(following, streams, pod, m.ledger.fromServer)
-		if o.NodePorts == NodePortsMade {
+		if o.NodePorts == PortsMade {
 			for _, service := range services {
 				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{pod.Status.HostIP, service.Spec.Ports[0].NodePort})
 			}
+		}
+		if o.HostPorts == PortsMade {
+			m.segments.nodePorts = append(m.segments.nodePorts, nodePort{pod.Status.HostIP, hostPort})
 		}
 	}
 	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
@@ -255,7 +262,7 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 		for _, node := range m.plan.nodes {
 			args := []string{"dial", "--nonce", m.nonce, "--client", named(string(w), node), "--interval", segmentInterval.String(),
 				"--timeout", timeout.String(), "--ready-port", strconv.Itoa(pods.ReadyPort)}
-			args = append(args, m.targets(w, node, servers, services, o.NodePorts)...)
+			args = append(args, m.targets(w, node, servers, services, hostPort, o)...)
 			labels := m.labels(w.label())
 			labels[clientLabel] = string(w)
 			if trouble, err := m.create(ctx, where[w], "client", labels, node, args...); err != nil {
@@ -276,6 +283,47 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 	return "", cluster.NoTrouble, nil
 }
 
+// hostPortOf is a port for the servers on their nodes, below those of node
+// ports and of connections that go out.
+func hostPortOf(nonce string) (int32, error) {
+	n, err := strconv.ParseInt(nonce[:4], 16, 32)
+	if err != nil {
+		return 0, fmt.Errorf("choose a host port: %w", err)
+	}
+	return 20000 + int32(n%8000), nil
+}
+
+// server makes the server of a node, with a host port where the tenant gets one.
+func (m *segmentation) server(ctx context.Context, node cluster.Node, hostPort int32, o *Segmentation) (cluster.Trouble, error) {
+	of := func() *corev1.Pod {
+		return m.pod(m.segments.serverNS, segmentServer, m.labels(segmentServer), node, "serve", "--nonce", m.nonce,
+			"--port", strconv.Itoa(pods.EchoPort), "--port", strconv.Itoa(otherPort), "--udp-port", strconv.Itoa(udpPort),
+			"--udp-port", strconv.Itoa(otherUDPPort), "--ready-port", strconv.Itoa(pods.ReadyPort))
+	}
+	if o.HostPorts != PortsRefused {
+		pod := of()
+		pod.Spec.Containers[0].Ports = append(pod.Spec.Containers[0].Ports, corev1.ContainerPort{ContainerPort: pods.EchoPort, HostPort: hostPort, Protocol: corev1.ProtocolTCP})
+		made, err := m.env.CreatePod(ctx, pod)
+		switch {
+		case err == nil && slices.ContainsFunc(made.Spec.Containers, func(c corev1.Container) bool {
+			return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort == hostPort })
+		}):
+			o.HostPorts = PortsMade
+			return cluster.NoTrouble, nil
+		case err == nil: // it was changed on its way
+			o.HostPorts = PortsRefused
+			return cluster.NoTrouble, nil
+		case cluster.CreateTrouble(err) != cluster.Rejected:
+			return refused(node, err)
+		}
+		o.HostPorts = PortsRefused
+	}
+	if _, err := m.env.CreatePod(ctx, of()); err != nil {
+		return refused(node, err)
+	}
+	return cluster.NoTrouble, nil
+}
+
 // clientLabel names a client whatever its segment is called meanwhile.
 const clientLabel = "bvc-client"
 
@@ -293,16 +341,16 @@ func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmen
 			},
 		}
 	}
-	if o.NodePorts != NodePortsRefused {
+	if o.NodePorts != PortsRefused {
 		made, err := m.env.CreateService(ctx, s(corev1.ServiceTypeNodePort))
 		if err == nil && made.Spec.Type == corev1.ServiceTypeNodePort && made.Spec.Ports[0].NodePort > 0 {
-			o.NodePorts = NodePortsMade
+			o.NodePorts = PortsMade
 			return made, nil
 		}
 		if err != nil && wait.Transient(err) {
 			return nil, err
 		}
-		o.NodePorts = NodePortsRefused
+		o.NodePorts = PortsRefused
 		if err == nil { // it was changed on its way
 			return made, nil
 		}
@@ -312,7 +360,7 @@ func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmen
 
 // targets are a client's arguments: every way to the servers on other nodes,
 // and with one node to that on its own.
-func (m *segmentation) targets(who Who, node cluster.Node, servers map[int]*corev1.Pod, services map[int]*corev1.Service, nodePorts NodePorts) []string {
+func (m *segmentation) targets(who Who, node cluster.Node, servers map[int]*corev1.Pod, services map[int]*corev1.Service, hostPort int32, o *Segmentation) []string {
 	var out []string
 	for _, other := range m.plan.nodes {
 		if other.Index == node.Index && len(m.plan.nodes) > 1 {
@@ -330,7 +378,10 @@ func (m *segmentation) targets(who Who, node cluster.Node, servers map[int]*core
 		add(UDP, "udp:", server.Status.PodIP, udpPort)
 		add(OtherUDP, "udp:", server.Status.PodIP, otherUDPPort)
 		add(Service, "", service.Spec.ClusterIP, pods.EchoPort)
-		if nodePorts == NodePortsMade && who != Keeper {
+		if o.HostPorts == PortsMade && who != Keeper {
+			add(HostPort, "", server.Status.HostIP, int(hostPort))
+		}
+		if o.NodePorts == PortsMade && who != Keeper {
 			add(NodePort, "", server.Status.HostIP, int(service.Spec.Ports[0].NodePort))
 			if mine := servers[node.Index]; mine.Status.HostIP != server.Status.HostIP {
 				add(OtherNodePort, "", mine.Status.HostIP, int(service.Spec.Ports[0].NodePort))
@@ -354,10 +405,10 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 	s.Accepted = true
 	expected := m.expected(name)
 	shut := slices.ContainsFunc(m.routes, func(r route) bool { open, there := expected[r]; return there && !open })
-	// Node ports that do not open are for their own check.
+	// Ports of nodes that do not open are for their own check.
 	settling := marks{}
 	for r, mark := range m.ledger.next(m.routes) {
-		if open, there := expected[r]; there && (!open || m.cells[r].way != NodePort && m.cells[r].way != OtherNodePort) {
+		if open, there := expected[r]; there && (!open || !m.cells[r].way.OnNode()) {
 			settling[r] = mark
 		}
 	}

@@ -30,8 +30,8 @@ const (
 // Way is by which address, port and protocol a client tries a server.
 type Way string
 
-// The ways. NodePort goes to the address of the server's node, OtherNodePort
-// to that of the client's, where it is another.
+// The ways. NodePort and HostPort go to the address of the server's node,
+// OtherNodePort to that of the client's, where it is another.
 const (
 	TCP           Way = "tcp"
 	OtherTCP      Way = "otherTcp"
@@ -40,6 +40,7 @@ const (
 	Service       Way = "service"
 	NodePort      Way = "nodePort"
 	OtherNodePort Way = "otherNodePort"
+	HostPort      Way = "hostPort"
 )
 
 // StageName names a stage.
@@ -114,10 +115,10 @@ func Expectations(crossNamespace bool) []Expectation {
 	everybody := append(append([]Who{}, locals...), remotes...)
 	for _, s := range []StageName{StageOpen, StageOpenAgain, StageOpenLast} {
 		add(s, true, []Who{Keeper}, TCP, OtherTCP, UDP, OtherUDP, Service)
-		add(s, true, everybody, TCP, OtherTCP, UDP, OtherUDP, Service, NodePort, OtherNodePort)
+		add(s, true, everybody, TCP, OtherTCP, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
 	}
 	add(StageDenied, true, []Who{Keeper}, TCP, OtherTCP, UDP, OtherUDP, Service)
-	add(StageDenied, false, everybody, UDP, OtherUDP, Service, NodePort, OtherNodePort)
+	add(StageDenied, false, everybody, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
 	add(StagePodLabel, true, []Who{GoodLocal}, TCP)
 	add(StagePodLabel, false, []Who{GoodLocal}, OtherTCP)
 	add(StagePodLabel, false, []Who{OtherLocal, Good}, TCP)
