@@ -1,6 +1,6 @@
 # Sourced by apply.sh and revert.sh: edits the encryption configuration and has the API server read it.
 # shellcheck shell=bash
-. "$here/../control-plane.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../control-plane.sh"
 file=/etc/kubernetes/bvc/encryption.yaml
 
 # identity first|last: leaves the file alone where nothing would change, for its time tells whether it was read.

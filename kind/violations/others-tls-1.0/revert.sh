@@ -12,7 +12,7 @@ for name in $(all_nodes); do
 	while opening "$name" -D "$port" 2>/dev/null; do :; done
 done
 docker exec "$control_plane" systemctl stop bvc-old-webhook 2>/dev/null || true
-set_kubelet
+set_kubelet ''
 if flagged kube-controller-manager --tls-min-version=VersionTLS10; then
 	restart kube-controller-manager --expression '/^    - --tls-min-version=VersionTLS10$/d'
 fi
