@@ -252,8 +252,6 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 		}
 	}
 	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-	where := map[Who]string{Keeper: m.segments.clientNS, Good: m.segments.clientNS, Other: m.segments.clientNS,
-		GoodLocal: m.segments.serverNS, OtherLocal: m.segments.serverNS}
 	who := []Who{Keeper, GoodLocal, OtherLocal}
 	if m.segments.crossNamespace() {
 		who = append(who, Good, Other)
@@ -265,13 +263,13 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 			args = append(args, m.targets(w, node, servers, services, hostPort, o)...)
 			labels := m.labels(w.label())
 			labels[clientLabel] = string(w)
-			if trouble, err := m.create(ctx, where[w], "client", labels, node, args...); err != nil {
+			if trouble, err := m.create(ctx, m.segments.namespace(w), "client", labels, node, args...); err != nil {
 				return "create clients", trouble, err
 			}
 		}
 	}
 	for _, w := range who {
-		clients, trouble, err := m.ready(ctx, where[w], map[string]string{clientLabel: string(w)})
+		clients, trouble, err := m.ready(ctx, m.segments.namespace(w), map[string]string{clientLabel: string(w)})
 		if err != nil {
 			return "wait for clients", trouble, err
 		}
