@@ -71,6 +71,10 @@ matrix: ## the truth table ci/matrix/AREA.json, AREA=all or one, CLUSTER=name fo
 bench: ## measures a run and writes ci/bench/run.md; AREA=admission: one area on each profile
 	@ci/bench.sh $(AREA)
 
+.PHONY: peer
+peer: ## holds the segmentation probe against cyclonus, ci/bench/network.md; PROFILE=..., or conformant and vanilla
+	@ci/peer.sh $(if $(filter command line environment,$(origin PROFILE)),"$(PROFILE)")
+
 .PHONY: lint
 lint: ## golangci-lint and shellcheck
 	@ci/lint.sh

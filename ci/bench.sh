@@ -5,6 +5,7 @@ set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . kind/cache.sh
 area="${1:-}"
+peer_heading='## Held against cyclonus'
 
 code=0
 if [ -n "$area" ]; then
@@ -18,7 +19,14 @@ if [ -n "$area" ]; then
 		[ "$code" -le 2 ] || usage "the run on $name ended with exit code $code"
 		runs+=("$name=.work/bench-$name")
 	done
-	go run ./ci/bench -area "$area" -command "make bench AREA=$area" "${runs[@]}" >"ci/bench/$area.md.new"
+	{
+		go run ./ci/bench -area "$area" -command "make bench AREA=$area" "${runs[@]}"
+		# What ci/peer.sh wrote stays.
+		if grep -q "^$peer_heading\$" "ci/bench/$area.md" 2>/dev/null; then
+			printf '\n'
+			sed -n "/^$peer_heading\$/,\$p" "ci/bench/$area.md"
+		fi
+	} >"ci/bench/$area.md.new"
 	mv "ci/bench/$area.md.new" "ci/bench/$area.md"
 	say "written: ci/bench/$area.md"
 	exit
