@@ -2,11 +2,13 @@
 # peer.sh [PROFILE...]: on each profile (conformant and vanilla unless named) runs our segmentation probe and then cyclonus
 # over the same pairs in the same situations, and writes how the two agree, with what lies in .work/peer of other
 # profiles, to the second part of ci/bench/network.md.
-# ALL_PAIRS=STAGE[,STAGE...] or all: measures besides, for its time, cyclonus without a choice of pairs in these stages.
+# ALL_PAIRS=STAGE[,STAGE...], all or none: in these stages (denied unless named) cyclonus is measured besides, for its time
+# only, without a choice of pairs. A stage takes minutes then.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . kind/cache.sh
 [ $# -gt 0 ] || set -- conformant vanilla
+ALL_PAIRS="${ALL_PAIRS:-denied}"
 servers=cyclonus-servers clients=cyclonus-clients
 
 { read -r peer && read -r _ && read -r registry; } < <(kind/cyclonus.sh)
@@ -50,7 +52,8 @@ for profile in "$@"; do
 	trap clean EXIT
 	say "$profile: cyclonus, the same pairs"
 	drive "$profile" "$folder/cyclonus.json"
-	if [ -n "${ALL_PAIRS:-}" ]; then
+	rm -f "$folder/cyclonus-all.json"
+	if [ "$ALL_PAIRS" != none ]; then
 		say "$profile: cyclonus, every pair"
 		only=()
 		[ "$ALL_PAIRS" = all ] || only=(-stages "$ALL_PAIRS")

@@ -137,7 +137,7 @@ func TestRecorded(t *testing.T) {
 	}
 	for _, want := range []string{
 		"\n| vanilla | 2026-11-21 | ",
-		" | 4 | 3 | 0 | 1 | 0 | 1 |\n",
+		" | 4 | 3 | 0 | 1 | 0 of 4 | 1 |\n",
 		"- vanilla: denied, other on node 1 to the server on node 2, udp: ours through, cyclonus blocked. **Not explained.**\n",
 		"### Disagreements",
 	} {

@@ -224,7 +224,7 @@ func start(ctx context.Context, k *kube.Kubernetes, p plan, registry string) (*p
 			if err != nil {
 				return false, err
 			}
-			running := !slices.ContainsFunc(is.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return !c.Ready })
+			running := len(is.Status.ContainerStatuses) == len(pod.Containers) && !slices.ContainsFunc(is.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return !c.Ready })
 			if is.Status.Phase != corev1.PodRunning || is.Status.PodIP == "" || !running {
 				missing = fmt.Sprintf("%s/%s is %s", pod.Namespace, pod.Name, is.Status.Phase)
 				return false, nil
@@ -257,7 +257,9 @@ func workerNodes(ctx context.Context, k *kube.Kubernetes) ([]string, error) {
 
 // restrict adds what Pod Security's level restricted and the rules of the
 // profile conformant ask for; none of it is about the network. There is no
-// limit of CPU: commands run in these containers.
+// limit of CPU: commands run in these containers. The probes are commands, and
+// rare: a network may count the kubelet's connections as traffic of others, and
+// 48 containers are there to be looked at.
 func restrict(pod *corev1.Pod) {
 	no, yes, id := false, true, int64(65532)
 	pod.Spec.ServiceAccountName, pod.Spec.AutomountServiceAccountToken = account, &no
@@ -272,6 +274,9 @@ func restrict(pod *corev1.Pod) {
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("5m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("768Mi")},
 		}
+		answers := corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/agnhost", "help"}}}
+		c.ReadinessProbe = &corev1.Probe{ProbeHandler: answers, PeriodSeconds: 600, TimeoutSeconds: 60}
+		c.LivenessProbe = &corev1.Probe{ProbeHandler: answers, InitialDelaySeconds: 3600, PeriodSeconds: 600, TimeoutSeconds: 60}
 		c.SecurityContext = &corev1.SecurityContext{
 			AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, RunAsNonRoot: &yes,
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
