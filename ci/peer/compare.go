@@ -278,7 +278,7 @@ const method = "" +
 	"arrived; with cyclonus its last round counts. Everything else agrees with nothing. In the stages `bareServers` and `bareClients` no policy of the run opens or shuts the\n" +
 	"way: cyclonus expects there what the site's own policies make of it, we what the norm asks for, and those expectations are not held against each other.\n\n" +
 	"Times: ours is the whole probe, from its first policy to the removal of its pods; cyclonus's begins with its pods and ends with its last look. We try a pair at least 6 times\n" +
-	"where it is to be open, and 8 times in 10 s or more where it is to be shut, and wait for policies to be in force; cyclonus tries once, after 5 s. \"The same pairs\" is its engine\n" +
+	"where it is to be open, and 5 times in 10 s or more where it is to be shut and nothing comes through, and wait for policies to be in force; cyclonus tries once, after 5 s. \"The same pairs\" is its engine\n" +
 	"with all other pairs taken from it. Its command line can not leave pairs out: it tries every pod from every pod on every port (\"every pair\").\n\n"
 
 func (p Peer) attempts() int {

@@ -16,7 +16,7 @@ func TestPlanIsWhatTheProbeMeasures(t *testing.T) {
 	plan := NewPlan("servers", "clients")
 	want, got := 0, 0
 	for _, e := range reachability.Expectations(true) {
-		if e.Way != reachability.NodePort && e.Way != reachability.OtherNodePort {
+		if !e.Way.OnNode() {
 			want += nodes
 		}
 	}

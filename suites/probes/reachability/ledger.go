@@ -95,6 +95,26 @@ func (l *ledger) unsettled(since marks, rounds int64, wantEcho func(route) bool)
 	return count
 }
 
+// silent divides routes: those that are to be shut, and by which nothing has
+// come since their mark, and the others.
+func (l *ledger) silent(from marks, open map[route]bool) (silent, loud marks) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	silent, loud = marks{}, marks{}
+	for r, first := range from {
+		came := open[r]
+		for seq := first; seq <= l.last[r] && !came; seq++ {
+			came = l.attempts[r][seq] == agent.Echo || l.seen[r][seq]
+		}
+		if came {
+			loud[r] = first
+		} else {
+			silent[r] = first
+		}
+	}
+	return silent, loud
+}
+
 // behind counts the routes that have not ended so many attempts from the mark.
 func (l *ledger) behind(from marks, attempts int64) int {
 	l.mu.Lock()

@@ -131,3 +131,65 @@ func TestOtherEventsAreNoAttempts(t *testing.T) {
 		t.Errorf("counted %+v", got)
 	}
 }
+
+// Only what is to be shut and stays silent has to be waited for.
+func TestSilent(t *testing.T) {
+	open := map[route]bool{ourRoute: false}
+	for name, c := range map[string]struct {
+		of     *ledger
+		open   bool
+		silent bool
+	}{
+		"shut":                   {entered(agent.Echo, agent.TimedOut, agent.Refused), false, true},
+		"came through once":      {entered(agent.Echo, agent.TimedOut, agent.Echo, agent.TimedOut), false, false},
+		"open":                   {entered(agent.TimedOut, agent.TimedOut, agent.TimedOut), true, false},
+		"came through before":    {entered(agent.Echo, agent.TimedOut), false, true},
+		"not one attempt as yet": {entered(agent.Echo), false, true},
+		"the server alone saw it": {func() *ledger {
+			l := entered(agent.Echo, agent.TimedOut, agent.TimedOut)
+			seen(l, "client-1", 3)
+			return l
+		}(), false, false},
+	} {
+		open[ourRoute] = c.open
+		silent, loud := c.of.silent(marks{ourRoute: 2}, open)
+		if len(silent)+len(loud) != 1 || (len(silent) == 1) != c.silent {
+			t.Errorf("%s: silent %v, others %v", name, silent, loud)
+		}
+	}
+}
+
+// A way is given up on when all whom a stage should shut out come through by
+// it; all are when that holds for every way.
+func TestLearnOpen(t *testing.T) {
+	udp, tcp, other := route{"a", "s.udp"}, route{"a", "s.tcp"}, route{"b", "s.udp"}
+	ways := map[route]cell{udp: {way: UDP}, tcp: {way: TCP}, other: {way: UDP}, {"a", "s.service"}: {way: Service}}
+	for name, c := range map[string]struct {
+		through map[route]bool
+		want    map[Way]bool
+	}{
+		"nothing":       {map[route]bool{}, map[Way]bool{}},
+		"one way":       {map[route]bool{udp: true, other: true}, map[Way]bool{UDP: true}},
+		"one client":    {map[route]bool{udp: true}, map[Way]bool{}},
+		"whatever goes": {map[route]bool{udp: true, other: true, tcp: true}, map[Way]bool{UDP: true, TCP: true, Service: true}},
+	} {
+		m := &segmentation{measurement: measurement{ledger: newLedger()}, cells: ways, open: map[Way]bool{}}
+		settling, expected := marks{}, map[route]bool{}
+		for _, r := range []route{udp, tcp, other} {
+			settling[r], expected[r] = 1, false
+			for seq := range int64(settleRounds) {
+				result := agent.TimedOut
+				if c.through[r] {
+					result = agent.Echo
+				}
+				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
+			}
+		}
+		m.learnOpen(settling, expected)
+		for _, w := range []Way{UDP, TCP, Service} {
+			if m.open[w] != c.want[w] {
+				t.Errorf("%s: %s: %t", name, w, m.open[w])
+			}
+		}
+	}
+}

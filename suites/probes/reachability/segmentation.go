@@ -97,8 +97,10 @@ type Cell struct {
 const (
 	// impatientLimit takes the place of settleLimit once a stage did not settle:
 	// a network that does not enforce would cost all of it each time.
-	impatientLimit  = 10 * time.Second
-	segmentInterval = time.Second
+	impatientLimit = 10 * time.Second
+	// segmentInterval is short because there are many stages; an attempt that
+	// nobody answers takes timeout all the same.
+	segmentInterval = 500 * time.Millisecond
 	segmentNodes    = 2
 )
 
@@ -146,7 +148,7 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 	o.CrossNamespace = s.crossNamespace()
 	m := &segmentation{
 		measurement: measurement{env: env, nonce: nonce, ledger: newLedger(), plan: plan{runID: env.RunID, nodes: nodes}},
-		segments:    s, policies: map[string]*networkingv1.NetworkPolicy{}, names: map[Who][]string{}, cells: map[route]cell{},
+		segments:    s, policies: map[string]*networkingv1.NetworkPolicy{}, names: map[Who][]string{}, cells: map[route]cell{}, open: map[Way]bool{},
 	}
 	defer m.remove(ctx)
 
@@ -189,6 +191,9 @@ type segmentation struct {
 	// names of the pods of each client.
 	names map[Who][]string
 	cells map[route]cell
+	// open are the ways that stayed open in a stage that should have shut them
+	// all, however long that was awaited. Stages after it do not wait for them.
+	open map[Way]bool
 }
 
 // cell is which expectation a route is about.
@@ -402,11 +407,11 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 	}
 	s.Accepted = true
 	expected := m.expected(name)
-	shut := slices.ContainsFunc(m.routes, func(r route) bool { open, there := expected[r]; return there && !open })
 	// Ports of nodes that do not open are for their own check.
 	settling := marks{}
 	for r, mark := range m.ledger.next(m.routes) {
-		if open, there := expected[r]; there && (!open || !m.cells[r].way.OnNode()) {
+		open, there := expected[r]
+		if there && (open && !m.cells[r].way.OnNode() || !open && !m.open[m.cells[r].way]) {
 			settling[r] = mark
 		}
 	}
@@ -422,11 +427,10 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		return nil, false, ctx.Err()
 	}
 	s.Settled, s.SettleSeconds = err == nil, seconds(time.Since(start))
-
-	attempts, span := int64(openAttempts), time.Duration(0)
-	if shut {
-		attempts, span = closedAttempts, closedSpan
+	if !s.Settled {
+		m.learnOpen(settling, expected)
 	}
+
 	start = time.Now()
 	w := &window{stage: len(o.Stages) - 1, from: marks{}, end: marks{}}
 	for r, mark := range m.ledger.next(m.routes) {
@@ -435,8 +439,10 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		}
 	}
 	_, err = m.await(ctx, windowLimit, "enough attempts on every way", func() int {
-		behind := m.ledger.behind(w.from, attempts)
-		if time.Since(start) < span {
+		// What came through once is decided; only silence takes its time.
+		silent, loud := m.ledger.silent(w.from, expected)
+		behind := m.ledger.behind(loud, openAttempts) + m.ledger.behind(silent, MinAttempts)
+		if len(silent) > 0 && time.Since(start) < closedSpan {
 			behind = max(behind, 1)
 		}
 		return behind
@@ -447,6 +453,33 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		return w, s.Settled, errors.New("not every client went on trying")
 	}
 	return w, s.Settled, nil
+}
+
+// learnOpen looks which ways are open for all whom a stage should have shut out.
+// Where that is every way, nothing here is ever shut.
+func (m *segmentation) learnOpen(settling marks, expected map[route]bool) {
+	stays := map[Way]bool{}
+	every := true
+	for r := range settling {
+		if expected[r] {
+			continue
+		}
+		way := m.cells[r].way
+		through := m.ledger.unsettled(marks{r: settling[r]}, settleRounds, func(route) bool { return true }) == 0
+		if before, there := stays[way]; there {
+			through = through && before
+		}
+		stays[way] = through
+	}
+	for way, through := range stays {
+		m.open[way] = m.open[way] || through
+		every = every && through
+	}
+	if every && len(stays) > 1 {
+		for _, c := range m.cells {
+			m.open[c.way] = true
+		}
+	}
 }
 
 // expected are the routes that a stage measures, and whether each is open.
