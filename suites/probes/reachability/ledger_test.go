@@ -185,11 +185,18 @@ func TestLearnOpen(t *testing.T) {
 				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
 			}
 		}
-		m.learnOpen(settling, expected)
+		m.learnOpen(StageDenied, settling, expected)
 		for _, w := range []Way{UDP, TCP, Service} {
 			if m.open[w] != c.want[w] {
 				t.Errorf("%s: %s: %t", name, w, m.open[w])
 			}
+		}
+		// What shuts the other end, or what is there by default, is waited for again.
+		if m.patience(StageEgress, false); len(m.open) > 0 {
+			t.Errorf("%s: egress does not wait for %v", name, m.open)
+		}
+		if limit := m.patience(StageBareServers, false); len(m.open) > 0 || limit != settleLimit {
+			t.Errorf("%s: what is there by default is not waited for: %v, %s", name, m.open, limit)
 		}
 	}
 }

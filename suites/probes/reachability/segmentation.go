@@ -95,13 +95,15 @@ type Cell struct {
 
 // Times of the segmentation probe, beside those of the other.
 const (
-	// impatientLimit takes the place of settleLimit once a stage did not settle:
-	// a network that does not enforce would cost all of it each time.
+	// impatientLimit takes the place of settleLimit once a stage did not settle
+	// although some of its ways did: no wait would ever end otherwise.
 	impatientLimit = 10 * time.Second
 	// segmentInterval is short because there are many stages; an attempt that
 	// nobody answers takes timeout all the same.
-	segmentInterval = 500 * time.Millisecond
-	segmentNodes    = 2
+	segmentInterval = 300 * time.Millisecond
+	// segmentMargin takes the place of closedMargin: longer than timeout.
+	segmentMargin = 8
+	segmentNodes  = 2
 )
 
 func segmentationNeeds() []check.Right {
@@ -192,8 +194,11 @@ type segmentation struct {
 	names map[Who][]string
 	cells map[route]cell
 	// open are the ways that stayed open in a stage that should have shut them
-	// all, however long that was awaited. Stages after it do not wait for them.
+	// all, however long that was awaited. Stages after it that shut the same end
+	// of the way do not wait for them.
 	open map[Way]bool
+	// noIngress and noEgress say that so did every way, at this end.
+	noIngress, noEgress bool
 }
 
 // cell is which expectation a route is about.
@@ -406,6 +411,7 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		return nil, false, fmt.Errorf("the change of NetworkPolicies was not accepted: %w", cluster.CreateTrouble(err))
 	}
 	s.Accepted = true
+	limit := m.patience(name, patient)
 	expected := m.expected(name)
 	// Ports of nodes that do not open are for their own check.
 	settling := marks{}
@@ -415,10 +421,6 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 			settling[r] = mark
 		}
 	}
-	limit := settleLimit
-	if !patient {
-		limit = impatientLimit
-	}
 	start := time.Now()
 	_, err = m.await(ctx, limit, "the policies to be in force", func() int {
 		return m.ledger.unsettled(settling, settleRounds, func(r route) bool { return expected[r] })
@@ -427,9 +429,7 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		return nil, false, ctx.Err()
 	}
 	s.Settled, s.SettleSeconds = err == nil, seconds(time.Since(start))
-	if !s.Settled {
-		m.learnOpen(settling, expected)
-	}
+	settled := s.Settled || m.learnOpen(name, settling, expected)
 
 	start = time.Now()
 	w := &window{stage: len(o.Stages) - 1, from: marks{}, end: marks{}}
@@ -450,36 +450,79 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 	w.end = m.ledger.ends(m.routes)
 	s.WindowSeconds = seconds(time.Since(start))
 	if err != nil {
-		return w, s.Settled, errors.New("not every client went on trying")
+		return w, settled, errors.New("not every client went on trying")
 	}
-	return w, s.Settled, nil
+	return w, settled, nil
 }
 
-// learnOpen looks which ways are open for all whom a stage should have shut out.
-// Where that is every way, nothing here is ever shut.
-func (m *segmentation) learnOpen(settling marks, expected map[route]bool) {
+// patience is how long a stage may take to settle. What shuts the clients' end
+// of a way is another matter than what shuts the servers', and what nobody's
+// policies of this run shut is a third: no stage of one says what to expect of
+// another, unless nothing at all is ever shut.
+func (m *segmentation) patience(name StageName, patient bool) time.Duration {
+	switch name {
+	case StageEgress:
+		m.open = map[Way]bool{}
+		if m.noIngress {
+			return impatientLimit
+		}
+		return settleLimit
+	case StageBareServers, StageBareClients:
+		m.open = map[Way]bool{}
+		if m.noIngress && m.noEgress {
+			m.giveUp()
+		}
+		return settleLimit
+	}
+	if !patient {
+		return impatientLimit
+	}
+	return settleLimit
+}
+
+// giveUp waits for no way any more.
+func (m *segmentation) giveUp() {
+	for _, c := range m.cells {
+		m.open[c.way] = true
+	}
+}
+
+// learnOpen looks which ways are open for all whom a stage should have shut out,
+// and reports whether all others did as expected.
+func (m *segmentation) learnOpen(name StageName, settling marks, expected map[route]bool) (others bool) {
 	stays := map[Way]bool{}
-	every := true
-	for r := range settling {
+	rest := marks{}
+	for r, mark := range settling {
 		if expected[r] {
+			rest[r] = mark
 			continue
 		}
 		way := m.cells[r].way
-		through := m.ledger.unsettled(marks{r: settling[r]}, settleRounds, func(route) bool { return true }) == 0
+		through := m.ledger.unsettled(marks{r: mark}, settleRounds, func(route) bool { return true }) == 0
 		if before, there := stays[way]; there {
 			through = through && before
 		}
 		stays[way] = through
 	}
+	every := len(stays) > 1
 	for way, through := range stays {
 		m.open[way] = m.open[way] || through
 		every = every && through
 	}
-	if every && len(stays) > 1 {
-		for _, c := range m.cells {
-			m.open[c.way] = true
+	for r, mark := range settling {
+		if !expected[r] && !stays[m.cells[r].way] {
+			rest[r] = mark
 		}
 	}
+	switch {
+	case !every:
+	case name == StageEgress:
+		m.noEgress = true
+	case name != StageBareServers && name != StageBareClients:
+		m.noIngress = true
+		m.giveUp()
+	}
+	return m.ledger.unsettled(rest, settleRounds, func(r route) bool { return expected[r] }) == 0
 }
 
 // expected are the routes that a stage measures, and whether each is open.
@@ -595,7 +638,7 @@ func (m *segmentation) awaitServers(ctx context.Context, last window) {
 func (m *segmentation) enter(o *Segmentation, windows []window) {
 	for _, w := range windows {
 		s := &o.Stages[w.stage]
-		margin := int64(closedMargin)
+		margin := int64(segmentMargin)
 		if s.Name == StageOpenLast {
 			margin = openMargin
 		}
