@@ -195,11 +195,15 @@ func TestScopeOf(t *testing.T) {
 		for _, r := range strings.Fields(c.rows) {
 			rows = append(rows, netip.MustParseAddrPort(r))
 		}
-		if got := scopeOf(rows, node, 22); got != c.want {
+		if got := scopeOf(rows, nil, node, 22); got != c.want {
 			t.Errorf("%s: %s, want %s", c.rows, got, c.want)
 		}
 	}
-	if got := scopeOf([]netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:22")}, netip.MustParseAddr("fd00::1"), 22); got != NotListening {
+	second := []netip.Addr{netip.MustParseAddr("fd00::2")}
+	if got := scopeOf([]netip.AddrPort{netip.MustParseAddrPort("[fd00::2]:22")}, second, netip.MustParseAddr("10.0.0.1"), 22); got != NotListening {
+		t.Errorf("on another address that is knocked at: %s", got)
+	}
+	if got := scopeOf([]netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:22")}, nil, netip.MustParseAddr("fd00::1"), 22); got != NotListening {
 		t.Errorf("a socket of IPv4 for an address of IPv6: %s", got)
 	}
 }

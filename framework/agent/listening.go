@@ -111,6 +111,7 @@ func (l Listeners) look(w *Writer, seq int64) error {
 		}
 		rows = append(rows, found...)
 	}
+	own := l.ownAddresses()
 	for _, t := range l.Targets {
 		if !slices.Contains(l.Own, t.Name) {
 			continue
@@ -127,16 +128,31 @@ func (l Listeners) look(w *Writer, seq int64) error {
 		if err != nil {
 			return fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		if err := w.Write(Line{Event: Listener, Client: l.Client, Target: t.Name, Seq: seq, Scope: scopeOf(rows, address.Unmap(), uint16(number))}); err != nil {
+		if err := w.Write(Line{Event: Listener, Client: l.Client, Target: t.Name, Seq: seq, Scope: scopeOf(rows, own, address.Unmap(), uint16(number))}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// ownAddresses are all of the node's that are knocked at.
+func (l Listeners) ownAddresses() []netip.Addr {
+	var out []netip.Addr
+	for _, t := range l.Targets {
+		if !slices.Contains(l.Own, t.Name) {
+			continue
+		}
+		if a, err := netip.ParseAddrPort(t.Address); err == nil {
+			out = append(out, a.Addr().Unmap())
+		}
+	}
+	return out
+}
+
 // scopeOf finds the widest scope of a port. A socket on any address of IPv6
-// usually takes IPv4 as well, so it counts for both.
-func scopeOf(rows []netip.AddrPort, address netip.Addr, port uint16) Scope {
+// usually takes IPv4 as well, so it counts for both. What listens on another
+// of the node's own addresses is found where that one is looked for.
+func scopeOf(rows []netip.AddrPort, own []netip.Addr, address netip.Addr, port uint16) Scope {
 	scope := NotListening
 	for _, r := range rows {
 		if r.Port() != port {
@@ -150,7 +166,7 @@ func scopeOf(rows []netip.AddrPort, address netip.Addr, port uint16) Scope {
 			if scope == NotListening {
 				scope = OnLoopback
 			}
-		case a.IsUnspecified(): // of the other family
+		case a.IsUnspecified(), slices.Contains(own, a): // of the other family, or another target
 		default:
 			scope = OnOther
 		}

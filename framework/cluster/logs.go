@@ -59,8 +59,12 @@ func followAgent(ctx context.Context, client kubernetes.Interface, namespace, po
 	}
 }
 
+// agentContainer is the name of the agent's container in every probe pod; some
+// clusters put containers of their own beside it.
+const agentContainer = "agent"
+
 func readAgent(ctx context.Context, client kubernetes.Interface, namespace, pod, nonce string, each func(agent.Line)) error {
-	stream, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
+	stream, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Container: agentContainer, Follow: true}).Stream(ctx)
 	if err != nil {
 		return err
 	}

@@ -42,12 +42,17 @@ func (w *work) plainOnce(speaksTLS bool) (Verdict, string) {
 	return plainAnswer(answer, err, speaksTLS)
 }
 
+// toHTTPS is the header of a redirect.
+var toHTTPS = regexp.MustCompile(`(?im)^location:[ \t]*https://`)
+
 // plainAnswer says what an answer to plain HTTP means. err is how reading it
 // ended. A server that has decided for TLS may say so in plain text.
 func plainAnswer(answer []byte, err error, speaksTLS bool) (Verdict, string) {
 	if m := statusLine.FindSubmatch(answer); m != nil {
 		status, _ := strconv.Atoi(string(m[1])) // three digits
 		switch {
+		case speaksTLS && (status == 426 || status/100 == 3 && toHTTPS.Match(answer)):
+			return Refused, "sent to https"
 		case status != 400:
 		case mentionsTLS(answer):
 			return Refused, "status 400, wants TLS"

@@ -232,6 +232,7 @@ func (w *work) once(hello []byte) reply {
 // ask sends hellos until meaning is said, and gives the reply that said it, or the last one.
 func (w *work) ask(versions, suites []uint16, judge func(reply) Verdict) (Answer, reply) {
 	var last reply
+	closed := false
 	for try := 1; ; try++ {
 		hello, err := clientHello(versions, suites, w.name)
 		if err != nil {
@@ -239,10 +240,24 @@ func (w *work) ask(versions, suites []uint16, judge func(reply) Verdict) (Answer
 		}
 		last = w.once(hello)
 		v := judge(last)
+		// Who closes may do so because of how many have come: it is a no when the
+		// same is closed again, and what every server should take was taken between.
+		if v == Refused && last.kind == kindClosed {
+			if closed {
+				return Answer{v, how(last), try}, last
+			}
+			v, closed = Undecided, w.alive()
+		}
 		if v != Undecided || try >= w.Tries || !w.pause() {
 			return Answer{v, how(last), try}, last
 		}
 	}
+}
+
+// alive reports whether the server takes an offer that every server should take.
+func (w *work) alive() bool {
+	hello, err := clientHello([]uint16{versionTLS12, versionTLS13}, append(ordinary(true), ordinary(false)...), w.name)
+	return err == nil && w.pause() && answered(w.once(hello))
 }
 
 // pause reports whether there is time for another try.

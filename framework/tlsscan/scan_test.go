@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -296,7 +297,10 @@ func TestPlainAnswer(t *testing.T) {
 	}{
 		{"HTTP/1.1 200 OK\r\n\r\n", nil, true, Offered},
 		{"HTTP/1.1 401 Unauthorized\r\n\r\n", nil, true, Offered},
-		{"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n", nil, true, Offered},
+		{"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n", nil, true, Refused},
+		{"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n", nil, false, Offered},
+		{"HTTP/1.1 301 Moved\r\nLocation: http://x/\r\n\r\n", nil, true, Offered},
+		{"HTTP/1.1 426 Upgrade Required\r\n\r\n", nil, true, Refused},
 		{"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", nil, true, Refused},
 		{"HTTP/1.1 400 Bad Request\r\n\r\n<html>The plain HTTP request was sent to HTTPS port</html>", nil, true, Refused},
 		{"HTTP/1.1 400 Bad Request\r\n\r\nThis combination of host and port requires TLS.", nil, false, Refused},
@@ -347,7 +351,7 @@ func TestCertificateFacts(t *testing.T) {
 // TestServerName: the name goes into SNI, an address does not.
 func TestServerName(t *testing.T) {
 	for name, want := range map[string]string{"a.example": "a.example", "192.0.2.1": "", "2001:db8::1": "", "": ""} {
-		seen := make(chan string, 1)
+		seen := make(chan string, 64) // of every attempt
 		address := listen(t, func(c net.Conn) {
 			a, _ := readHello(c)
 			seen <- a.name
@@ -484,5 +488,34 @@ func TestHello(t *testing.T) {
 	}
 	if _, err := clientHello(nil, []uint16{1}, ""); err == nil {
 		t.Error("no version")
+	}
+}
+
+// TestClosesAboveARate: a close means no only while the server takes what every
+// server should take.
+func TestClosesAboveARate(t *testing.T) {
+	config := &tls.Config{MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{certificateOf(t, rsaKey(t, 2048), time.Now().Add(-time.Hour), time.Now().Add(time.Hour))}}
+	var mu sync.Mutex
+	tokens, last := 3.0, time.Now()
+	address := listen(t, func(c net.Conn) {
+		mu.Lock()
+		tokens, last = min(3, tokens+25*time.Since(last).Seconds()), time.Now()
+		let := tokens >= 1
+		if let {
+			tokens--
+		}
+		mu.Unlock()
+		if !let {
+			_, _ = c.Read(make([]byte, 4096)) // an orderly close, not a reset
+			return
+		}
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = tls.Server(c, config).Handshake() // how it ends is the scanner's business
+	})
+	r := scanner().Scan(t.Context(), address, "")
+	for name, a := range map[string]Answer{"TLS 1.0": r.Versions.TLS10, "TLS 1.1": r.Versions.TLS11, "TLS 1.2": r.Versions.TLS12} {
+		if a.Verdict == Refused {
+			t.Errorf("%s: %+v, though it is offered", name, a)
+		}
 	}
 }

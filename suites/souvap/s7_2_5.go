@@ -82,8 +82,8 @@ func (w wireLeg) judge(o wire.Observation) check.Verdict {
 	v.Outcome = v1alpha1.Pass
 	outer := strings.Join(outers(leg), ", ")
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Zwischen %d von %d Nodes kamen %d Datenströme %s an (TCP und UDP, in beide Richtungen); auf keinem Gerät der sendenden Nodes war die Nutzlast offen zu sehen. Äußeres Protokoll zu den anderen Nodes: %s.", o.MeasuredNodes, o.SchedulableNodes, v.Attempts, w.name.De, outer),
-		fmt.Sprintf("Between %d of %d nodes %d streams %s arrived (TCP and UDP, in both directions); on no device of the sending nodes could the payload be seen in clear. Outer protocol towards the other nodes: %s.", o.MeasuredNodes, o.SchedulableNodes, v.Attempts, w.name.En, outer))
+		fmt.Sprintf("Zwischen %d von %d Nodes, die Pods aufnehmen (der Cluster hat %d), kamen %d Datenströme %s an (TCP und UDP, in beide Richtungen); auf keinem Gerät der sendenden Nodes war die Nutzlast offen zu sehen. Äußeres Protokoll zu den anderen Nodes: %s.", o.MeasuredNodes, o.SchedulableNodes, o.Nodes, v.Attempts, w.name.De, outer),
+		fmt.Sprintf("Between %d of %d nodes that take pods (the cluster has %d) %d streams %s arrived (TCP and UDP, in both directions); on no device of the sending nodes could the payload be seen in clear. Outer protocol towards the other nodes: %s.", o.MeasuredNodes, o.SchedulableNodes, o.Nodes, v.Attempts, w.name.En, outer))
 	return v
 }
 

@@ -43,6 +43,9 @@ func (r Reach) judge(o Observation) check.Verdict {
 	targets := o.of(r.Kinds...)
 	v := check.Verdict{Attempts: fewest(targets), Matrix: rows(o, targets), Figures: o.figures(),
 		Controls: []v1alpha1.Control{o.completeControl(), o.networkControl(), o.attemptsControl(targets), r.servedControl(o, targets)}}
+	if o.interposed() {
+		return undecided(v, interposedText())
+	}
 	for _, kind := range r.Kinds {
 		if f, there := r.reached(o, kind); there {
 			v.Findings = append(v.Findings, f)
@@ -69,8 +72,8 @@ func (r Reach) judge(o Observation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand.", served, v.Attempts, len(targets)-served),
-		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens.", served, v.Attempts, len(targets)-served))
+		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand. Versucht wurden die internen Adressen der Nodes (InternalIP).", served, v.Attempts, len(targets)-served),
+		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens. The nodes' internal addresses (InternalIP) were tried.", served, v.Attempts, len(targets)-served))
 	return v
 }
 
@@ -80,7 +83,7 @@ func (r Reach) reached(o Observation, kind Kind) (v1alpha1.Finding, bool) {
 	attempts, connected, all := 0, 0, 0
 	for _, t := range o.of(kind) {
 		all++
-		if t.connected() == 0 || t.Allowed {
+		if t.connected() == 0 || t.Allowed || t.nobody() {
 			continue
 		}
 		where := o.where(t)
@@ -106,8 +109,8 @@ func (r Reach) letPast(o Observation, targets []Target) []v1alpha1.Finding {
 	var out []v1alpha1.Finding
 	for _, t := range targets {
 		for _, a := range t.answers() {
-			if a.Result != agent.Answered || a.Question == agent.WithoutTLS && a.Status == statusBadRequest {
-				continue // a server with TLS answers what is in clear so
+			if a.Result != agent.Answered || a.Status/100 != 2 {
+				continue // a server with TLS refuses what is in clear, and so does a proxy that finds nobody
 			}
 			how := v1alpha1.T("über TLS ohne Client-Zertifikat", "over TLS without a client certificate")
 			if a.Question == agent.WithoutTLS {
@@ -124,8 +127,6 @@ func (r Reach) letPast(o Observation, targets []Target) []v1alpha1.Finding {
 	}
 	return out
 }
-
-const statusBadRequest = 400
 
 // servedControl demands that of each port the node says whether somebody
 // listens.
@@ -264,6 +265,9 @@ func judgeDeclared(o Observation) check.Verdict {
 			{Name: v1alpha1.T("API-Server", "API servers"), Value: float64(len(targets)), Unit: "1"},
 			{Name: v1alpha1.T("Davon aus Pods des Mandanten erreichbar", "Of these reachable from pods of the tenant"), Value: float64(reached), Unit: "1"},
 		}}
+	if o.interposed() {
+		return undecided(v, interposedText())
+	}
 	if f, there := reach.reached(o, APIServer); there {
 		if o.AllowedPortsDeclared {
 			v.Outcome, v.Findings = v1alpha1.Fail, []v1alpha1.Finding{f}
@@ -302,7 +306,7 @@ func judgeInternet(o Observation) check.Verdict {
 	}
 	attempts, connected := 0, 0
 	var de, en []string
-	closed := len(c.Nodes) > 0
+	closed := len(c.Nodes) > 0 && len(c.Nodes) == o.MachineCount
 	for _, k := range c.Nodes {
 		attempts, connected = attempts+k.Attempts, connected+k.Connected
 		what := v1alpha1.T(fmt.Sprintf("Pod im Netz von Node %d", k.Pod), fmt.Sprintf("pod in the network of node %d", k.Pod))
@@ -563,7 +567,35 @@ func (t Target) served() bool {
 
 // unserved reports whether nothing did, and the node itself got no answer.
 func (t Target) unserved() bool {
-	return t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode == 0 && t.Host.Dialled != "" && t.Host.Dialled != agent.Connected
+	return t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode == 0 && t.Host.OnOther == 0 && t.Host.Dialled != "" && t.Host.Dialled != agent.Connected
+}
+
+// nobody reports whether, as its node says, no socket took what came to the port.
+func (t Target) nobody() bool {
+	return t.Kind != APIServer && t.Kind != Management &&
+		t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode+t.Host.OnLoopback+t.Host.OnOther == 0
+}
+
+// interposed reports whether somebody on the way takes connections in the
+// place of those who are dialled, as the proxies of meshes do: most ports at
+// which nobody listens took one. That a port took one says nothing then.
+func (o Observation) interposed() bool {
+	taken, all := 0, 0
+	for _, t := range o.Targets {
+		if t.nobody() {
+			all++
+			if t.connected() > 0 {
+				taken++
+			}
+		}
+	}
+	return 2*taken > all
+}
+
+func interposedText() v1alpha1.Text {
+	return v1alpha1.T(
+		"Auch Ports, an denen nach Auskunft der Nodes niemand lauscht, nahmen Verbindungen an: Zwischen dem Pod und den Nodes nimmt jemand sie an ihrer Stelle an, etwa der Proxy eines Service Mesh. Für den ersten Namensraum des Mandanten das Mesh ausschalten und den Lauf wiederholen.",
+		"Ports on which, as the nodes say, nobody listens took connections as well: somebody between pod and nodes takes them in their place, such as the proxy of a service mesh. Switch the mesh off for the tenant's first namespace and repeat the run.")
 }
 
 // fewest attempts of a pod at any of the targets.

@@ -21,6 +21,7 @@ func TestServed(t *testing.T) {
 		"one look":                    {Kubelet, Host{Looks: 1, OnNode: 1, LookedAfter: true, Dialled: agent.Connected}, false, false},
 		"nobody listens":              {SSH, Host{Looks: 3, LookedAfter: true, Dialled: agent.Refused}, false, true},
 		"loopback":                    {Scheduler, Host{Looks: 3, OnLoopback: 3, LookedAfter: true, Dialled: agent.Refused}, false, true},
+		"listens elsewhere":           {SSH, Host{Looks: 3, OnOther: 3, LookedAfter: true, Dialled: agent.Refused}, false, false},
 		"nobody listens, yet answers": {SSH, Host{Looks: 3, LookedAfter: true, Dialled: agent.Connected}, false, false},
 		"not dialled":                 {SSH, Host{Looks: 3, LookedAfter: true}, false, false},
 		"no pod there":                {SSH, Host{}, false, false},
@@ -48,6 +49,32 @@ func TestReachedWithoutControls(t *testing.T) {
 	}
 	if v := r.judge(Observation{}); v.Outcome != v1alpha1.Inconclusive || v.Reason.IsZero() {
 		t.Errorf("%+v", v)
+	}
+}
+
+// Who takes every connection on the way says nothing of those behind; and what
+// nobody on the node took is not the node's port.
+func TestInterposed(t *testing.T) {
+	r := Reach{Kinds: []Kind{Kubelet, SSH, Runtime}, Required: v1alpha1.T("a", "a"), Remedy: v1alpha1.T("b", "b"), None: v1alpha1.T("c", "c")}
+	target := func(kind Kind, listens bool, connected int) Target {
+		t := Target{Kind: kind, Node: 1, Index: 1, Knocks: []Knock{{Pod: 1, Attempts: 5, Connected: connected, Timeout: 5 - connected}}, Host: Host{Looks: 3, LookedAfter: true, Dialled: agent.Refused}}
+		if listens {
+			t.Host.OnNode = 3
+		}
+		return t
+	}
+	for name, c := range map[string]struct {
+		targets []Target
+		want    v1alpha1.Outcome
+		objects int
+	}{
+		"a mesh":                      {[]Target{target(Kubelet, true, 5), target(SSH, false, 5), target(Runtime, false, 5)}, v1alpha1.Inconclusive, 0},
+		"a host port beside the rest": {[]Target{target(Kubelet, true, 5), target(SSH, false, 5), target(Runtime, false, 0), target(Runtime, false, 0)}, v1alpha1.Fail, 1},
+		"only a host port":            {[]Target{target(Kubelet, true, 0), target(SSH, false, 5), target(Runtime, false, 0)}, v1alpha1.Inconclusive, 0},
+	} {
+		if v := r.judge(Observation{Targets: c.targets}); v.Outcome != c.want || len(v.Findings) != c.objects {
+			t.Errorf("%s: %s with %d findings, want %s with %d", name, v.Outcome, len(v.Findings), c.want, c.objects)
+		}
 	}
 }
 

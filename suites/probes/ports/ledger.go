@@ -141,6 +141,8 @@ func (l *ledger) host(s seat, before map[seat]int) Host {
 			h.OnNode++
 		case agent.OnLoopback:
 			h.OnLoopback++
+		case agent.OnOther:
+			h.OnOther++
 		}
 	}
 	h.LookedAfter = before != nil && h.Looks > before[s]

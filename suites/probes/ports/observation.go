@@ -127,6 +127,9 @@ type Host struct {
 	OnNode int `json:"onNode"`
 	// OnLoopback are looks that found it served for the node itself only.
 	OnLoopback int `json:"onLoopback"`
+	// OnOther are looks that found it served at another address, which was not
+	// knocked at.
+	OnOther int `json:"onOther"`
 	// LookedAfter says that the last look was after the last attempt of the
 	// knocking pods.
 	LookedAfter bool `json:"lookedAfter"`

@@ -47,19 +47,25 @@ func isControlPlane(n corev1.Node) bool {
 	return slices.ContainsFunc(controlPlaneLabels[:], func(l string) bool { _, there := n.Labels[l]; return there })
 }
 
-// machinesOf chooses at most limit nodes, control planes first and the others
-// evenly.
-func machinesOf(nodes []corev1.Node, limit int) []machine {
+// machinesOf chooses at most limit nodes: control planes first, then those on
+// which pods will knock, whose way to their own node is another than to others,
+// and of the rest evenly.
+func machinesOf(nodes []corev1.Node, knockers []cluster.Node, limit int) []machine {
 	nodes = slices.Clone(nodes)
 	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
-	var chosen, others []corev1.Node
+	var chosen, knocking, others []corev1.Node
 	for _, n := range nodes {
-		if isControlPlane(n) && len(chosen) < limit {
+		switch {
+		case slices.ContainsFunc(knockers, func(k cluster.Node) bool { return k.Name == n.Name }):
+			knocking = append(knocking, n)
+		case isControlPlane(n):
 			chosen = append(chosen, n)
-		} else if !isControlPlane(n) {
+		default:
 			others = append(others, n)
 		}
 	}
+	chosen = append(chosen[:min(len(chosen), max(limit-len(knocking), 0))], knocking...)
+	chosen = chosen[:min(len(chosen), limit)]
 	room := min(limit-len(chosen), len(others))
 	for i := range room {
 		chosen = append(chosen, others[i*len(others)/room])

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +30,7 @@ func TestMachinesOf(t *testing.T) {
 		nodes = append(nodes, node(fmt.Sprintf("n%02d", i), i == 18 || i == 19, fmt.Sprintf("10.0.0.%d", i)))
 	}
 	nodes[0].Status.DaemonEndpoints.KubeletEndpoint.Port = 10350
-	got := machinesOf(nodes, 5)
+	got := machinesOf(nodes, nil, 5)
 	want := []string{"n18", "n19", "n00", "n06", "n12"}
 	if len(got) != len(want) {
 		t.Fatalf("%+v", got)
@@ -42,16 +43,23 @@ func TestMachinesOf(t *testing.T) {
 	if got[2].port(Kubelet) != 10350 || got[3].port(Kubelet) != 10250 {
 		t.Error("the kubelet's port is not the one that the node names")
 	}
-	if many := machinesOf(nodes, 1); len(many) != 1 || many[0].name != "n18" {
+	// Where pods knock from is always among them.
+	for _, from := range []string{"n00", "n07", "n19"} {
+		some := machinesOf(nodes, []cluster.Node{{Name: from}}, 5)
+		if len(some) != 5 || !slices.ContainsFunc(some, func(m machine) bool { return m.name == from }) {
+			t.Errorf("knocking from %s: %+v", from, some)
+		}
+	}
+	if many := machinesOf(nodes, nil, 1); len(many) != 1 || many[0].name != "n18" {
 		t.Errorf("%+v", many)
 	}
-	if none := machinesOf(nil, 5); len(none) != 0 {
+	if none := machinesOf(nil, nil, 5); len(none) != 0 {
 		t.Errorf("%+v", none)
 	}
 }
 
 func TestPlan(t *testing.T) {
-	machines := machinesOf([]corev1.Node{node("a", true, "10.0.0.1", "fd00::1"), node("b", false, "10.0.0.2")}, 5)
+	machines := machinesOf([]corev1.Node{node("a", true, "10.0.0.1", "fd00::1"), node("b", false, "10.0.0.2")}, nil, 5)
 	p := newPlan(machines, []string{"10.0.0.1:6443", "[fd00::9]:443"}, []string{"192.0.2.7:443"}, cluster.PlatformPorts{Allowed: []int{6443}})
 	if want := 3*len(NodeKinds()) + 3; len(p.aims) != want {
 		t.Fatalf("%d targets, want %d", len(p.aims), want)

@@ -77,7 +77,7 @@ func needs() []check.Right {
 
 // Probe is the registered probe.
 var Probe = check.NewProbe(check.ProbeMeta{
-	Name: "platform-ports", SchemaVersion: 1, Timeout: 10 * time.Minute, Weight: 1, Needs: needs(),
+	Name: "platform-ports", SchemaVersion: 1, Timeout: 15 * time.Minute, Weight: 1, Needs: needs(),
 }, Observe)
 
 // Observe knocks at the platform's ports from pods of the tenant, while pods in
@@ -152,8 +152,8 @@ func prepare(ctx context.Context, env *cluster.Env, o *Observation) (*measuremen
 	if err != nil {
 		return nil, errors.New("the nodes could not be listed")
 	}
-	machines := machinesOf(nodes.Items, cluster.NodeLimit)
 	selection := cluster.SelectWorkers(nodes.Items, knockers)
+	machines := machinesOf(nodes.Items, selection.Nodes, cluster.NodeLimit)
 	o.Nodes, o.SchedulableNodes, o.KnockingPods, o.MachineCount = len(nodes.Items), selection.Schedulable, len(selection.Nodes), len(machines)
 	for _, n := range nodes.Items {
 		if isControlPlane(n) {

@@ -59,9 +59,7 @@ func unreachedOnNodes(endpoints map[Kind][]endpoint, o *Observation) map[string]
 				continue
 			}
 			s := seat{g, i, fmt.Sprintf("%s-%d", k, t.Index), []string{e.address}}
-			if e.loopback != "" {
-				s.addresses = append(s.addresses, e.loopback)
-			}
+			s.addresses = append(s.addresses, e.loopback...)
 			out[e.node] = append(out[e.node], s)
 		}
 	}
@@ -138,7 +136,7 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 			if l, ok := seen[node+" "+s.name]; ok && l.Seq >= 1 && l.Seq <= int64(len(s.addresses)) {
 				t := &s.group.Targets[s.target]
 				t.Result, t.Via = *l.Scan, ViaOwnNode
-				if l.Seq == 2 {
+				if l.Seq >= 2 {
 					t.Via = ViaLoopback
 				}
 			}

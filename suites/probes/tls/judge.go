@@ -158,6 +158,21 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 			fmt.Sprintf("Für %d Endpunkte reichte die Zeit nicht. Den Lauf wiederholen.", notTried),
 			fmt.Sprintf("Time did not suffice for %d endpoints. Repeat the run.", notTried))
 	}
+	for _, k := range r.Kinds {
+		g := o.Of(k)
+		if !k.named() && g.Found == 0 || !k.named() && !slices.ContainsFunc(g.Targets, func(t Target) bool { return t.Reach != tlsscan.ReachRefused || t.Via == ViaNode }) {
+			what := k.text()
+			return v1alpha1.T(
+				what.De+": Auf den Nodes, die der Cluster als solche der Control Plane zeigt, lauscht an den üblichen Ports niemand. Dann bleibt die Aussage dem Betreiber der Control Plane.",
+				what.En+": on the nodes that the cluster shows as those of the control plane nobody listens at the usual ports. Then whoever operates the control plane has to answer.")
+		}
+		if (k == Webhook || k == APIService) && g.Selected < g.Found {
+			what := k.text()
+			return v1alpha1.T(
+				fmt.Sprintf("%s: Von %d Endpunkten, jeder ein anderes Programm, sah der Lauf nur %d.", what.De, g.Found, g.Selected),
+				fmt.Sprintf("%s: of %d endpoints, each another program, the run saw only %d.", what.En, g.Found, g.Selected))
+		}
+	}
 	for _, p := range all {
 		if p.missing() {
 			at, why := p.text(), unreachedBecause(p)
@@ -168,11 +183,6 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 			}
 			return t
 		}
-	}
-	if len(reached(all)) == 0 {
-		return v1alpha1.T(
-			"Auf den Nodes der Control Plane lauscht keiner dieser Dienste an seinem üblichen Port. Dann bleibt die Aussage dem Betreiber der Control Plane.",
-			"None of these services listens at its usual port on the nodes of the control plane. Then whoever operates the control plane has to answer.")
 	}
 	return v1alpha1.Text{}
 }
@@ -185,7 +195,7 @@ func unreachedBecause(p placed) v1alpha1.Text {
 			"Der Name des Service hat keine Adresse. Den Lauf innerhalb des Clusters (Sonobuoy) wiederholen; dort: gibt es den Service noch?",
 			"The Service's name has no address. Repeat the run inside the cluster (Sonobuoy); there: does the Service still exist?")
 	case p.Reach == tlsscan.ReachNoName:
-		return v1alpha1.T("Er hat keine Adresse.", "It has no address.")
+		return v1alpha1.T("Er hat keine Adresse, die von hier aus gilt.", "It has no address that holds from here.")
 	case p.Reach == tlsscan.ReachRefused:
 		return v1alpha1.T("Die Verbindung wurde abgewiesen; es lauscht dort niemand.", "The connection was refused; nobody listens there.")
 	case p.Reach == tlsscan.ReachTimedOut:

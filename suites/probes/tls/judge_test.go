@@ -35,15 +35,15 @@ func group(results ...tlsscan.Result) Group {
 	return g
 }
 
-// good is a cluster without fault whose controller manager listens on the
-// loopback address and whose scheduler is elsewhere.
+// good is a cluster without fault whose controller manager and scheduler listen
+// on the loopback address.
 func good() Observation {
 	o := Observation{
 		APIServers: group(modern()), Kubelets: group(modern(), modern()), Etcd: group(modern()),
-		ControllerManagers: group(modern()), Schedulers: group(tlsscan.Unreached(tlsscan.ReachRefused)), Webhooks: group(modern()), APIServices: group(),
+		ControllerManagers: group(modern()), Schedulers: group(modern()), Webhooks: group(modern()), APIServices: group(),
 		OwnNodes: OwnNodes{Wanted: 1, Looked: 1},
 	}
-	o.ControllerManagers.Targets[0].Via, o.Schedulers.Targets[0].Via = ViaLoopback, ViaOwnNode
+	o.ControllerManagers.Targets[0].Via, o.Schedulers.Targets[0].Via = ViaLoopback, ViaLoopback
 	return o
 }
 
@@ -80,9 +80,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{"all good", "api servers", func(*Observation) {}, v1alpha1.Pass, "1 von 1 Endpunkten"},
 		{"all good", "kubelets", func(*Observation) {}, v1alpha1.Pass, "2 von 2 Endpunkten"},
-		{"all good", "control plane", func(*Observation) {}, v1alpha1.Pass, "Dort lauscht nichts: Scheduler: 1."},
+		{"all good", "control plane", func(*Observation) {}, v1alpha1.Pass, "3 von 3 Endpunkten"},
 		{"all good", "extensions", func(*Observation) {}, v1alpha1.Pass, "1 von 1 Endpunkten"},
-		{"all good", "keys", func(*Observation) {}, v1alpha1.Pass, "6 der 7 Endpunkte"},
+		{"all good", "keys", func(*Observation) {}, v1alpha1.Pass, "7 der 7 Endpunkte"},
 
 		{"SSL 3.0", "kubelets", first(func(r *result) { r.Versions.SSL30 = offered }), v1alpha1.Fail, "SSL 3.0 (x)"},
 		{"TLS 1.0", "kubelets", first(func(r *result) { r.Versions.TLS10 = offered }), v1alpha1.Fail, "Kubelet 1 von 2"},
@@ -135,12 +135,17 @@ func TestJudge(t *testing.T) {
 
 		{"etcd shut off", "control plane", func(o *Observation) { o.Etcd = group(tlsscan.Unreached(tlsscan.ReachTimedOut)) }, v1alpha1.Inconclusive, "etcd 1 von 1 war nicht zu erreichen"},
 		{"refused from elsewhere only", "control plane", func(o *Observation) {
-			o.Schedulers.Targets[0].Via = ViaNode
+			o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused))
 			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotPermitted}
 		}, v1alpha1.Inconclusive, cluster.PrivilegedManifest},
-		{"refused from elsewhere only", "keys", func(o *Observation) { o.Schedulers.Targets[0].Via = ViaNode }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
-		{"shut off from its own node", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Reach = tlsscan.ReachTimedOut }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
-		{"none there", "control plane", func(o *Observation) { o.Etcd, o.ControllerManagers = o.Schedulers, o.Schedulers }, v1alpha1.Inconclusive, "üblichen Port"},
+		{"refused from elsewhere only", "keys", func(o *Observation) { o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused)) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
+		{"shut off from its own node", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachTimedOut) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
+		{"none there", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachRefused) }, v1alpha1.Inconclusive, "Scheduler: Auf den Nodes"},
+		{"etcd for peers only on other nodes", "control plane", func(o *Observation) {
+			o.Etcd = group(modern(), tlsscan.Unreached(tlsscan.ReachRefused))
+			o.Etcd.Targets[1].Via = ViaOwnNode
+		}, v1alpha1.Pass, "Dort lauscht nichts: etcd: 1."},
+		{"more webhooks than are looked at", "extensions", func(o *Observation) { o.Webhooks.Found = 30 }, v1alpha1.Inconclusive, "30 Endpunkten"},
 		{"old on the loopback address", "control plane", func(o *Observation) { o.ControllerManagers.Targets[0].Versions.TLS10 = offered }, v1alpha1.Fail, "Controller Manager 1 von 1"},
 		{"no nodes of the control plane", "control plane", func(o *Observation) { o.Etcd, o.ControllerManagers, o.Schedulers = group(), group(), group() }, v1alpha1.Inconclusive, "bleibt die Aussage dem Betreiber"},
 		{"etcd in clear", "control plane", func(o *Observation) {
@@ -166,7 +171,7 @@ func TestJudge(t *testing.T) {
 		{"no certificate", "keys", first(func(r *result) { r.Certificate = tlsscan.Certificate{Key: tlsscan.KeyUnknown} }), v1alpha1.Inconclusive, "(unknown)"},
 		{"TLS 1.0", "keys", first(func(r *result) { r.Versions.TLS10 = offered }), v1alpha1.Pass, ""},
 		{"one was not reached", "keys", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2"},
-		{"no extensions", "keys", func(o *Observation) { o.Webhooks = group() }, v1alpha1.Pass, "5 der 6 Endpunkte"},
+		{"no extensions", "keys", func(o *Observation) { o.Webhooks = group() }, v1alpha1.Pass, "6 der 6 Endpunkte"},
 	} {
 		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
 			o := good()
@@ -219,7 +224,7 @@ func TestFigures(t *testing.T) {
 		t.Errorf("%v suites outside", got)
 	}
 	keys := rules()["keys"].Judge(o)
-	for en, want := range map[string]float64{"Certificates seen": 6, "Shortest time left": -3, "Longest lifetime": 365, "Expired": 1, "Self-signed": 0} {
+	for en, want := range map[string]float64{"Certificates seen": 7, "Shortest time left": -3, "Longest lifetime": 365, "Expired": 1, "Self-signed": 0} {
 		if got := value(keys, en); got != want {
 			t.Errorf("%s: %v, want %v", en, got, want)
 		}

@@ -67,6 +67,8 @@ func MostOf(k Kind) int {
 		return 6 // two ports on each node
 	case ControllerManager, Scheduler:
 		return 5
+	case Webhook:
+		return 10 // each may be another program
 	default:
 		return 8
 	}
@@ -98,9 +100,10 @@ type endpoint struct {
 	instead string
 	// insteadName for SNI there.
 	insteadName string
-	// node on which it is, and its address there for the node itself; empty
-	// where it is not known or there is none.
-	node, loopback string
+	// node on which it is, and its addresses there for the node itself; empty
+	// where it is not known or there are none.
+	node     string
+	loopback []string
 }
 
 // Observe lists the endpoints and scans them, a few at a time.
@@ -218,10 +221,12 @@ func apiServers(env *cluster.Env, addresses []string) []endpoint {
 		if !ok {
 			continue
 		}
-		e := endpoint{via: ViaEndpoint, address: host, name: name}
-		if len(addresses) == 1 {
-			if e.instead, e.insteadName, ok = hostPort(env.RunnerConfig.Host); ok && env.RunnerConfig.ServerName != "" {
-				e.insteadName = env.RunnerConfig.ServerName
+		// Under this name every API server is known, also behind what chooses by it.
+		e := endpoint{via: ViaEndpoint, address: host, name: cmp.Or(name, anyService)}
+		// What has a path leads through somebody else's server.
+		if u, err := url.Parse(env.RunnerConfig.Host); len(addresses) == 1 && err == nil && strings.Trim(u.Path, "/") == "" {
+			if e.instead, e.insteadName, ok = hostPort(env.RunnerConfig.Host); ok {
+				e.insteadName = cmp.Or(env.RunnerConfig.ServerName, e.insteadName, anyService)
 			}
 		}
 		out = append(out, e)
@@ -238,7 +243,18 @@ func hostPort(address string) (to, name string, ok bool) {
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
 		return "", "", false
 	}
-	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), u.Hostname(), true
+	name = u.Hostname()
+	if net.ParseIP(name) != nil {
+		name = "" // no name for SNI
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), name, true
+}
+
+// local reports whether the address is that of whoever dials it.
+func local(to string) bool {
+	host, _, err := net.SplitHostPort(to)
+	ip := net.ParseIP(host)
+	return err != nil || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // nodes adds every node's kubelet, and what may listen on nodes of the control
@@ -257,14 +273,16 @@ func nodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpoint)
 			e := endpoint{via: ViaNode, node: n.Name}
 			if address != "" {
 				e.address = net.JoinHostPort(address, strconv.Itoa(port))
-				e.loopback = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+				e.loopback = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), net.JoinHostPort("::1", strconv.Itoa(port))}
 			}
 			endpoints[k] = append(endpoints[k], e)
 		}
 		add(Kubelet, cmp.Or(int(n.Status.DaemonEndpoints.KubeletEndpoint.Port), portKubelet))
-		if controlPlane(n) {
+		if _, own := n.Labels["node-role.kubernetes.io/etcd"]; own || controlPlane(n) {
 			add(Etcd, portEtcd)
 			add(Etcd, portEtcdPeers)
+		}
+		if controlPlane(n) {
 			add(ControllerManager, portControllerManager)
 			add(Scheduler, portScheduler)
 		}
@@ -313,7 +331,8 @@ type backend struct {
 func (b backend) endpoint(domain string) endpoint {
 	if b.url != "" {
 		e := endpoint{via: ViaURL}
-		if to, name, ok := hostPort(b.url); ok {
+		// A loopback address is that of the API server's own host.
+		if to, name, ok := hostPort(b.url); ok && !local(to) {
 			e.address, e.name = to, name
 		}
 		return e
