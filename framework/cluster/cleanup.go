@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -90,7 +92,13 @@ func (e *Env) Cleanup(ctx context.Context) []v1alpha1.Leftover {
 	done.Go(func() { fresh = removeFresh(ctx, e.Runner, e.owned.namespaces()) })
 	tenants, privileged := split(e.owned.list())
 	var ours []v1alpha1.Leftover
-	done.Go(func() { ours = remove(ctx, e.runnerDynamic, privileged, LabelRun+"="+e.RunID) })
+	done.Go(func() {
+		// Registered before it is asked for: where it was never given there is
+		// nothing, and nobody may look.
+		if e.privileged.Load() > 0 {
+			ours = remove(ctx, e.runnerDynamic, privileged, LabelRun+"="+e.RunID)
+		}
+	})
 	left := remove(ctx, e.tenantDynamic, tenants, LabelRun+"="+e.RunID)
 	done.Wait()
 	return slices.Concat(left, ours, fresh)
@@ -147,7 +155,7 @@ func remove(ctx context.Context, client dynamic.Interface, places []place, selec
 				mu.Lock()
 				defer mu.Unlock()
 				l := left[p.resource.Resource]
-				l.Resource, l.Count, l.Reason = p.resource.Resource, l.Count+count, err.Error()
+				l.Resource, l.Count, l.Reason = p.resource.Resource, l.Count+count, reasonLeft(err)
 				left[p.resource.Resource] = l
 			})
 		}
@@ -160,6 +168,19 @@ func remove(ctx context.Context, client dynamic.Interface, places []place, selec
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Resource < out[j].Resource })
 	return out
+}
+
+// reasonLeft says why something is left in words of our own: messages of API
+// servers name accounts and objects of the site.
+func reasonLeft(err error) string {
+	var carrier apierrors.APIStatus
+	if errors.As(err, &carrier) {
+		if reason := carrier.Status().Reason; reason != "" {
+			return "the API server answers " + string(reason)
+		}
+		return "the API server refuses"
+	}
+	return err.Error()
 }
 
 // tiers of removal: what makes others is gone before they are, so that nothing

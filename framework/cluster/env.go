@@ -133,6 +133,8 @@ type Env struct {
 	limiter flowcontrol.RateLimiter
 	owned   *owned
 	probe   string
+	// privileged counts the pods that may be in PrivilegedNamespace.
+	privileged *atomic.Int64
 	// repeats are how many requests of the probe were sent again.
 	repeats *atomic.Int64
 }
@@ -152,7 +154,7 @@ func New(ctx context.Context, c Config) (*Env, error) {
 	e := &Env{
 		RunID: c.RunID, Image: c.Image, ColdImage: c.ColdImage, Signatures: c.Signatures, Ports: c.Ports, OnlyTR02102Suites: c.OnlyTR02102Suites, Namespaces: c.Namespaces,
 		requests: &atomic.Int64{}, limiter: flowcontrol.NewTokenBucketRateLimiter(c.QPS, max(1, int(2*c.QPS))), owned: newOwned(),
-		repeats: &atomic.Int64{},
+		repeats: &atomic.Int64{}, privileged: &atomic.Int64{},
 	}
 	e.RunnerConfig = e.prepare(rest.CopyConfig(c.Rest), c, "runner")
 	var err error

@@ -33,8 +33,10 @@ func PrivilegedRights() []check.Right {
 func (e *Env) CreatePrivileged(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 	pod.Namespace, pod.Spec.ServiceAccountName = PrivilegedNamespace, PodServiceAccount
 	e.adopt(Pods, &pod.ObjectMeta)
+	e.privileged.Add(1)
 	created, err := e.Runner.CoreV1().Pods(PrivilegedNamespace).Create(ctx, pod, metav1.CreateOptions{})
 	if apierrors.IsNotFound(err) || CreateTrouble(err) == Rejected {
+		e.privileged.Add(-1)
 		return nil, NotPermitted
 	}
 	return created, err

@@ -51,7 +51,11 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	if leaks := seen.leaks(demanded); len(leaks) > 0 {
 		// Policies add up, so a foreign one that lets the client in explains the
 		// way through; only without any is it the network's fault.
-		if o.OtherOpenings != 0 && !d.Default {
+		openings := o.OtherOpenings
+		if slices.ContainsFunc(demanded, func(e Expectation) bool { return e.Stage == StageEgress && !e.Open }) {
+			openings = o.OtherEgressOpenings // the servers are open there by our own policy
+		}
+		if openings != 0 && !d.Default {
 			return without(v, v1alpha1.Inconclusive, v1alpha1.T(
 				"Trotz Sperre war ein Server erreichbar, doch im Namespace kann eine weitere NetworkPolicy den Weg öffnen (oder dies war nicht feststellbar).",
 				"A server was reachable although closed, but another NetworkPolicy in the namespace may open the way (or that could not be told)."))

@@ -65,6 +65,7 @@ func TestDimension(t *testing.T) {
 		Required: v1alpha1.T("r", "r"), Remedy: v1alpha1.T("a", "a"),
 	}
 	ports := Dimension{Of: func(e Expectation) bool { return e.Stage == StageDenied && e.Way.OnNode() }, Required: d.Required, Remedy: d.Remedy}
+	egress := Dimension{Of: func(e Expectation) bool { return e.Stage == StageEgress }, Required: d.Required, Remedy: d.Remedy}
 	bare := Dimension{Of: func(e Expectation) bool { return e.Stage == StageBareServers }, Default: true, Required: d.Required, Remedy: d.Remedy}
 	for _, c := range []struct {
 		name   string
@@ -128,6 +129,14 @@ func TestDimension(t *testing.T) {
 		{"a gap", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Missing = 1 })
 		}, v1alpha1.Inconclusive, "Lücke"},
+		{"leaves, and another policy may have let it", egress, 2, true, func(o *Segmentation) {
+			o.change(StageEgress, Good, TCP, through)
+			o.OtherEgressOpenings = 1
+		}, v1alpha1.Inconclusive, "eine weitere NetworkPolicy"},
+		{"leaves, and another policy opens the servers", egress, 2, true, func(o *Segmentation) {
+			o.change(StageEgress, Good, TCP, through)
+			o.OtherOpenings = 1
+		}, v1alpha1.Fail, "TCP-Port"},
 		{"could not try", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Other = 1 })
 		}, v1alpha1.Inconclusive, "nicht versuchen"},

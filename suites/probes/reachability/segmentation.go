@@ -36,6 +36,9 @@ type Segmentation struct {
 	// OtherOpenings counts NetworkPolicies that are not ours, select the
 	// servers and may let clients in; -1 when that could not be looked up.
 	OtherOpenings int `json:"otherOpenings"`
+	// OtherEgressOpenings counts those that select the clients of the other
+	// namespace and may let them leave; -1 as above.
+	OtherEgressOpenings int `json:"otherEgressOpenings"`
 	// NodePorts says what became of the wish for Services with node ports.
 	NodePorts PortsOnNodes `json:"nodePorts"`
 	// HostPorts says what became of the wish for servers with a host port.
@@ -121,7 +124,7 @@ var SegmentationProbe = check.NewProbe(check.ProbeMeta{
 
 // ObserveSegmentation runs servers and clients on two nodes through the stages.
 func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, error) {
-	o := Segmentation{OtherOpenings: -1, Stages: []Stage{}}
+	o := Segmentation{OtherOpenings: -1, OtherEgressOpenings: -1, Stages: []Stage{}}
 	stopped := func(phase string, err error) (Segmentation, error) {
 		return o, &check.Stopped{Phase: phase, Err: err}
 	}
@@ -166,7 +169,7 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 		o.Trouble = trouble
 		return stopped(phase, err)
 	}
-	o.OtherOpenings = m.openings(ctx)
+	o.OtherOpenings, o.OtherEgressOpenings = m.openings(ctx), m.egressOpenings(ctx)
 	var windows []window
 	defer func() { m.enter(&o, windows) }()
 	patient := true
@@ -321,7 +324,7 @@ func (m *segmentation) server(ctx context.Context, node cluster.Node, hostPort i
 		case err == nil: // it was changed on its way
 			o.HostPorts = PortsRefused
 			return cluster.NoTrouble, nil
-		case cluster.CreateTrouble(err) != cluster.Rejected:
+		case cluster.CreateTrouble(err) != cluster.Rejected, o.HostPorts == PortsMade:
 			return refused(node, err)
 		}
 		o.HostPorts = PortsRefused
@@ -355,7 +358,9 @@ func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmen
 			o.NodePorts = PortsMade
 			return made, nil
 		}
-		if err != nil && wait.Transient(err) {
+		// A quota that is used up says nothing of what tenants get; one of none does.
+		usedUp := cluster.CreateTrouble(err) == cluster.Quota && !strings.Contains(err.Error(), "services.nodeports=0")
+		if err != nil && (wait.Transient(err) || usedUp || o.NodePorts == PortsMade) {
 			return nil, err
 		}
 		o.NodePorts = PortsRefused
@@ -607,6 +612,29 @@ func (m *segmentation) openings(ctx context.Context) int {
 		return -1
 	}
 	return p.otherOpenings(list.Items, m.env.Labels(m.labels(segmentServer)), m.env.Labels(m.labels(segmentOther)))
+}
+
+// egressOpenings counts the policies of others that may let the clients of the
+// other namespace leave, wherever to.
+func (m *segmentation) egressOpenings(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	list, err := m.env.Tenant.NetworkingV1().NetworkPolicies(m.segments.clientNS).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return -1
+	}
+	return otherEgressOpenings(list.Items, m.env.RunID, m.env.Labels(m.labels(segmentGood)), m.env.Labels(m.labels(segmentOther)))
+}
+
+func otherEgressOpenings(policies []networkingv1.NetworkPolicy, runID string, clients ...map[string]string) int {
+	count := 0
+	for _, p := range policies {
+		if p.Labels[cluster.LabelRun] != runID && len(p.Spec.Egress) > 0 &&
+			slices.ContainsFunc(clients, func(c map[string]string) bool { return selects(&p.Spec.PodSelector, c) }) {
+			count++
+		}
+	}
+	return count
 }
 
 // toServer are the routes to each server, by the node's index.
