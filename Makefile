@@ -64,7 +64,7 @@ screenshots: ## pictures of reports, phone and desktop, both languages, in .work
 	@ci/browser.sh screenshots $(or $(REPORTS),$(dir $(wildcard .work/*/report/report.json)))
 
 .PHONY: matrix
-matrix: ## the truth table ci/matrix/AREA.json, AREA=all or one, CLUSTER=name for one row
+matrix: ## the truth table ci/matrix/AREA.json, AREA=all or one, CLUSTER="name..." for single rows
 	@ci/matrix.sh "$(or $(AREA),all)" $(CLUSTER)
 
 .PHONY: bench

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# matrix.sh AREA|all [CLUSTER]: measures the truth table of an area on the kind clusters (see ci/matrix/main.go).
+# matrix.sh AREA|all [CLUSTER...]: measures the truth table of an area on the kind clusters (see ci/matrix/main.go).
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -4,7 +4,7 @@
 // applied, measured and reverted, and in the end the profile is shown whole
 // again; a row is written only when what was measured is what was foretold.
 //
-//	go run ./ci/matrix AREA|all [CLUSTER]
+//	go run ./ci/matrix AREA|all [CLUSTER...]
 package main
 
 import (
@@ -42,8 +42,8 @@ func main() {
 }
 
 func measureAll(ctx context.Context, args []string) error {
-	if len(args) < 1 || len(args) > 2 {
-		return errors.New("usage: make matrix AREA=<area|all> [CLUSTER=<name>]")
+	if len(args) < 1 {
+		return errors.New("usage: make matrix AREA=<area|all> [CLUSTER=\"<name>...\"]")
 	}
 	chosen := areas()
 	if args[0] != "all" {
@@ -52,13 +52,12 @@ func measureAll(ctx context.Context, args []string) error {
 		}
 		chosen = []check.Area{check.Area(args[0])}
 	}
-	only := ""
-	if len(args) == 2 {
-		only = args[1]
+	only := args[1:]
+	for _, name := range only {
 		if !slices.ContainsFunc(chosen, func(a check.Area) bool {
-			return slices.ContainsFunc(specsOf(a), func(s spec) bool { return s.name == only })
+			return slices.ContainsFunc(specsOf(a), func(s spec) bool { return s.name == name })
 		}) {
-			return fmt.Errorf("CLUSTER=%s is no profile or violation of %v", only, chosen)
+			return fmt.Errorf("CLUSTER=%s is no profile or violation of %v", name, chosen)
 		}
 	}
 	var errs []error
@@ -70,7 +69,7 @@ func measureAll(ctx context.Context, args []string) error {
 	return errors.Join(errs...)
 }
 
-func measureArea(ctx context.Context, a check.Area, only string) error {
+func measureArea(ctx context.Context, a check.Area, only []string) error {
 	table, err := load(folder, a)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -78,7 +77,7 @@ func measureArea(ctx context.Context, a check.Area, only string) error {
 	// Every base is measured in the same call as what is held against it.
 	bases, wanted := map[string]Row{}, map[string]bool{whole: true}
 	for _, s := range specsOf(a) {
-		if only == "" || s.name == only {
+		if len(only) == 0 || slices.Contains(only, s.name) {
 			wanted[s.name], wanted[s.base()] = true, true
 		}
 	}
@@ -121,7 +120,7 @@ func measureArea(ctx context.Context, a check.Area, only string) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	if wrong := verify(table, a); len(wrong) > 0 && only == "" {
+	if wrong := verify(table, a); len(wrong) > 0 && len(only) == 0 {
 		return errors.New(strings.Join(wrong, "\n  "))
 	}
 	return nil

@@ -7,7 +7,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 while read -r name _; do
 	for protocol in tcp udp; do
-		without_rule "$name" --source "$pod_range" --destination "$pod_range" --protocol "$protocol" --match multiport ! --ports 53 --jump DROP
+		without_rule "$name" --source "$pod_range" --destination "$pod_range" --protocol "$protocol" --match multiport ! --ports 53,8080 --jump DROP
 	done
 done < <(nodes)
 say "pods reach each other"
