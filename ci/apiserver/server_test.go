@@ -17,6 +17,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -631,6 +632,42 @@ func TestCleanupThatFails(t *testing.T) {
 	cancel()
 	if left := env.Cleanup(ended); len(left) == 0 {
 		t.Error("no leftovers are reported by a cleanup that could not ask the server")
+	}
+	if left := env.Cleanup(t.Context()); left != nil {
+		t.Errorf("leftovers: %+v", left)
+	}
+}
+
+// A site that does not permit pods with a view of their node has none left of a
+// run that asked for them.
+func TestCleanupWherePrivilegedIsNotPermitted(t *testing.T) {
+	env := environment(t).For("test")
+	bindings := adminClient(t).RbacV1().RoleBindings(cluster.PrivilegedNamespace)
+	given, err := bindings.List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range given.Items {
+		if err := bindings.Delete(t.Context(), b.Name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			b.ResourceVersion = ""
+			// The test's own context has ended by now.
+			if _, err := bindings.Create(context.Background(), &b, metav1.CreateOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	_, err = wait.For(t.Context(), 10*time.Second, "the authoriser to know it", func(ctx context.Context) (bool, error) {
+		return cluster.MayOf(ctx, env.Runner, authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods", Namespace: cluster.PrivilegedNamespace})
+	}, func(may bool) (bool, string) { return !may, "it is allowed" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := pods.OnHost(pods.Options{GenerateName: "bvc-test-", Namespace: cluster.PrivilegedNamespace, Image: env.Image, Args: []string{"scan"}})
+	if _, err := env.CreatePrivileged(t.Context(), pod); !errors.Is(err, cluster.NotPermitted) {
+		t.Fatalf("got %v, want %s", err, cluster.NotPermitted)
 	}
 	if left := env.Cleanup(t.Context()); left != nil {
 		t.Errorf("leftovers: %+v", left)
