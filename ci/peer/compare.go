@@ -253,6 +253,10 @@ func write(w io.Writer, command string, all []Comparison) {
 		}
 		fmt.Fprintf(w, "| %s | %.1f s | %d | %.1f s | %d | %s | %s |\n", c.Cluster, c.Ours.Seconds(), c.attempts(), c.Theirs.Seconds(), c.Peer.attempts(), whole, attempts)
 	}
+	fmt.Fprint(w, "\nWhich is faster:\n\n")
+	for _, c := range all {
+		c.faster(w)
+	}
 	for _, c := range all {
 		c.times(w)
 	}
@@ -297,6 +301,28 @@ func (c Comparison) attempts() int {
 		}
 	}
 	return n
+}
+
+// faster says which tool took less, as the other one comes, and with all pairs
+// that are not ours taken from it.
+func (c Comparison) faster(w io.Writer) {
+	said := func(theirs time.Duration) string {
+		if c.Ours < theirs {
+			return "ours is the faster one"
+		}
+		return "cyclonus is the faster one"
+	}
+	fmt.Fprintf(w, "- %s: all %d stages took us %.0f s.", c.Cluster, len(c.Peer.Stages), c.Ours.Seconds())
+	if c.All != nil {
+		whole := c.All.FinishedAt.Sub(c.All.StartedAt)
+		fmt.Fprintf(w, " As it comes, cyclonus took %.0f s for %d of them", whole.Seconds(), len(c.All.Stages))
+		if c.Ours < whole || len(c.All.Stages) == len(c.Peer.Stages) {
+			fmt.Fprintf(w, ": %s", said(whole))
+		}
+		fmt.Fprint(w, ".")
+	}
+	fmt.Fprintf(w, " With the other pairs taken from it, its engine took %.0f s for all of them, with %d attempts where we made %d: %s.\n",
+		c.Theirs.Seconds(), c.Peer.attempts(), c.attempts(), said(c.Theirs))
 }
 
 // times are those of each stage.
