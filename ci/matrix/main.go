@@ -128,7 +128,7 @@ func measureArea(ctx context.Context, a check.Area, only []string) error {
 
 // wholeAgain measures what was broken, and what shares a requirement with it,
 // after all violations of a profile were reverted. That each was, before the
-// next one, the next one's row shows: it has no outcome changed but its own.
+// next one, the next one's row shows (see specs).
 func wholeAgain(ctx context.Context, a check.Area, profile string, base Row, broken []string) error {
 	filter := "area: containsAny " + string(a)
 	if len(broken) > 0 {

@@ -38,6 +38,22 @@ func TestSpecs(t *testing.T) {
 	}
 }
 
+// A violation that is not reverted shows in the row of the next one.
+func TestNextRowShowsTheRevert(t *testing.T) {
+	for _, a := range areas() {
+		before := map[string]spec{}
+		for _, s := range specsOf(a) {
+			if s.violation == "" {
+				continue
+			}
+			if last, there := before[s.profile]; there && !slices.ContainsFunc(last.breaks, func(id string) bool { return !slices.Contains(s.breaks, id) }) {
+				t.Errorf("%s: %s breaks all that %s breaks, and follows on it", a, s.name, last.name)
+			}
+			before[s.profile] = s
+		}
+	}
+}
+
 func TestVerify(t *testing.T) {
 	a := check.Data
 	row := func(name string, o v1alpha1.Outcome, breaks ...string) Row {

@@ -65,7 +65,8 @@ func (s Scan) Run(ctx context.Context, out io.Writer) error {
 
 // first gives the result at the first address that lets the scanner in, and
 // which one that is, counted from 1. Where none does, it is one at which more
-// is in the way than that nothing listens, if there is one.
+// is in the way than that nothing listens, if there is one; a loopback address
+// without a way there is of a family that the node does not have.
 func (s Scan) first(ctx context.Context, t Scanned) (tlsscan.Result, int64) {
 	var shut tlsscan.Result
 	var at int64
@@ -74,7 +75,7 @@ func (s Scan) first(ctx context.Context, t Scanned) (tlsscan.Result, int64) {
 		if r.Reach == tlsscan.Reached {
 			return r, int64(i + 1)
 		}
-		if i == 0 || shut.Reach == tlsscan.ReachRefused {
+		if i == 0 || shut.Reach == tlsscan.ReachRefused && r.Reach != tlsscan.ReachNoRoute {
 			shut, at = r, int64(i+1)
 		}
 	}

@@ -565,9 +565,10 @@ func (t Target) served() bool {
 	return t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode == t.Host.Looks
 }
 
-// unserved reports whether nothing did, and the node itself got no answer.
+// unserved reports whether nothing did, and neither the node itself nor a pod
+// got an answer.
 func (t Target) unserved() bool {
-	return t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode == 0 && t.Host.OnOther == 0 && t.Host.Dialled != "" && t.Host.Dialled != agent.Connected
+	return t.connected() == 0 && t.Host.LookedAfter && t.Host.Looks >= minLooks && t.Host.OnNode == 0 && t.Host.OnOther == 0 && t.Host.Dialled != "" && t.Host.Dialled != agent.Connected
 }
 
 // nobody reports whether, as its node says, no socket took what came to the port.
@@ -615,7 +616,7 @@ func fewest(targets []Target) int {
 func rows(o Observation, targets []Target) []v1alpha1.MatrixRow {
 	out := make([]v1alpha1.MatrixRow, 0, len(targets))
 	for _, t := range targets {
-		r := v1alpha1.MatrixRow{What: o.where(t), Expected: v1alpha1.T("keine Verbindung", "no connection"), Deviates: t.connected() > 0 && !t.Allowed}
+		r := v1alpha1.MatrixRow{What: o.where(t), Expected: v1alpha1.T("keine Verbindung", "no connection"), Deviates: t.connected() > 0 && !t.Allowed && !t.nobody()}
 		if t.Kind == APIServer && !o.AllowedPortsDeclared {
 			r.Expected, r.Deviates = v1alpha1.T("von der Site nicht gesagt", "not said by the site"), false
 		}
