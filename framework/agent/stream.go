@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -280,13 +281,15 @@ func (o Outbound) connect(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	var last error
 	for {
-		dialer := net.Dialer{Timeout: connectPause * 4}
+		dialer, began := net.Dialer{Timeout: connectPause * 4}, time.Now()
 		c, err := dialer.DialContext(ctx, "tcp", o.Address)
 		if err == nil {
 			return c, nil
 		}
-		// An attempt that the end cut short says less than the one before it.
-		if last == nil || ctx.Err() == nil {
+		// An attempt that the end cut short says less than the one before it. The context may say that it ended only
+		// after the attempt did.
+		cut := ctx.Err() != nil || os.IsTimeout(err) && time.Since(began) < dialer.Timeout
+		if last == nil || !cut {
 			last = err
 		}
 		pause(ctx, connectPause)
