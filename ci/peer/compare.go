@@ -92,18 +92,26 @@ const (
 	shut    = "shut"
 )
 
-// ours says what our probe saw of a pair. Whatever is not the one or the
-// other agrees with nothing.
-func ours(c reachability.Cell) string {
+// ours says what our probe saw of a pair, by the servers of every group that it
+// tried. Whatever is not the one or the other agrees with nothing.
+func ours(cells []reachability.Cell) string {
+	is := func(that func(reachability.Cell) bool) bool {
+		return !slices.ContainsFunc(cells, func(c reachability.Cell) bool { return c.Attempts == 0 || !that(c) })
+	}
 	switch {
-	case c.Attempts == 0:
-		return "not tried"
-	case c.Echoed == c.Attempts:
+	case is(func(c reachability.Cell) bool { return c.Echoed == c.Attempts }):
 		return through
-	case c.Echoed == 0 && c.Seen == 0:
+	case is(func(c reachability.Cell) bool { return c.Echoed == 0 && c.Seen == 0 }):
 		return shut
 	}
-	return fmt.Sprintf("of %d attempts %d arrived, %d were answered", c.Attempts, c.Seen, c.Echoed)
+	var said []string
+	for _, c := range cells {
+		if c.Attempts == 0 {
+			return "not tried"
+		}
+		said = append(said, fmt.Sprintf("of %d attempts %d arrived, %d were answered", c.Attempts, c.Seen, c.Echoed))
+	}
+	return strings.Join(said, "; ")
 }
 
 // load reads a cluster's folder and compares what is in it.
@@ -160,7 +168,7 @@ func (c *Comparison) hold(o reachability.Segmentation) error {
 		way            reachability.Way
 		server, client int
 	}
-	cells := map[key]reachability.Cell{}
+	cells := map[key][]reachability.Cell{}
 	c.stages = map[reachability.StageName]reachability.Stage{}
 	for _, s := range o.Stages {
 		c.stages[s.Name] = s
@@ -169,13 +177,14 @@ func (c *Comparison) hold(o reachability.Segmentation) error {
 				c.Left++
 				continue
 			}
-			cells[key{s.Name, cell.Who, cell.Way, cell.Server, cell.Client}] = cell
+			k := key{s.Name, cell.Who, cell.Way, cell.Server, cell.Client}
+			cells[k] = append(cells[k], cell)
 		}
 	}
 	for _, s := range c.Peer.Stages {
 		for _, p := range s.Pairs {
 			k := key{s.Name, p.Pair.Who, p.Pair.Way, p.Pair.Server, p.Pair.Client}
-			cell, there := cells[k]
+			mine, there := cells[k]
 			if !there {
 				return fmt.Errorf("cyclonus measured %s, and our probe did not", describe(s.Name, p.Pair))
 			}
@@ -186,7 +195,7 @@ func (c *Comparison) hold(o reachability.Segmentation) error {
 					c.Expect = append(c.Expect, Disagreement{s.Name, p.Pair, "expects " + want, "expects " + p.Expected})
 				}
 			}
-			switch mine := ours(cell); {
+			switch mine := ours(mine); {
 			case mine == through && p.Last == allowed:
 				c.Through++
 			case mine == shut && p.Last == blocked:
@@ -275,8 +284,9 @@ func write(w io.Writer, command string, all []Comparison) {
 
 const method = "" +
 	"Situations are the stages of our probe `segmentation`: its own policies and labels, printed by `ci/peer plan`, in two namespaces of their own\n" +
-	"with the default deny that the profile gives tenants; twelve pods, a server and each of five clients on each of two nodes. cyclonus changes policies\n" +
-	"and labels from stage to stage, waits its 5 s, runs `agnhost connect` in its pods (15 at a time, 10 s at most), computes what it expects, and tries a\n" +
+	"with the default deny that the profile gives tenants; a server and each of five clients on each of two nodes. We have five such servers, each with policies\n" +
+	"of its own, and run stages that are about different ones at the same time (`rounds`); where the same pair is tried to several, all have to say the same.\n" +
+	"cyclonus has one, changes policies and labels from stage to stage, waits its 5 s, runs `agnhost connect` in its pods (15 at a time, 10 s at most), computes what it expects, and tries a\n" +
 	"second time where it found something else: its own code, its own defaults, driven by `kind/cyclonus/main.go`. It knows no node ports.\n\n" +
 	"A pair is one client's one way to one server in one stage. With us it is through when every attempt of the window was answered, and shut when none was and none\n" +
 	"arrived; with cyclonus its last round counts. Everything else agrees with nothing. In the stages `bareServers` and `bareClients` no policy of the run opens or shuts the\n" +

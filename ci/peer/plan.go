@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -111,6 +112,9 @@ func NewPlan(serverNS, clientNS string) Plan {
 			}
 			for node := 1; node <= nodes; node++ {
 				other := nodes + 1 - node
+				if slices.ContainsFunc(stage.Pairs, func(p Pair) bool { return p.Who == e.Who && p.Way == e.Way && p.Server == node }) {
+					continue // the same way to the servers of another group
+				}
 				stage.Pairs = append(stage.Pairs, Pair{
 					Who: e.Who, Way: e.Way, Server: node, Client: other, Open: e.Open,
 					From: client(e.Who, other).key(), To: server(node).key(), Protocol: protocol, Port: number, Mode: mode,

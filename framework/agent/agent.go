@@ -345,16 +345,24 @@ type Target struct {
 }
 
 // Dial is the role of a client: it dials every target once per Interval from a
-// new source port and reports each attempt.
+// new source port, whether the attempts before have ended or not, and reports
+// the attempts on each target in their order.
 type Dial struct {
 	Nonce    string
 	Client   string
 	Targets  []Target
 	Interval time.Duration
-	Timeout  time.Duration
+	// Timeout is how long an attempt may take.
+	Timeout time.Duration
 	// ReadyPort is opened at the start, for the probes that some clusters
 	// demand of every pod.
 	ReadyPort int
+}
+
+// ended is what became of an attempt.
+type ended struct {
+	result Result
+	detail string
 }
 
 // Run dials until ctx ends.
@@ -380,22 +388,40 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 	var once sync.Once
 	var writeErr error
 	for _, t := range d.Targets {
+		// The attempts that can be under way at once.
+		begun := make(chan chan ended, d.Timeout/d.Interval+1)
 		all.Go(func() {
+			defer close(begun)
 			tick := time.NewTicker(d.Interval)
 			defer tick.Stop()
 			for seq := int64(1); ; seq++ {
-				result, detail := d.attempt(ctx, t, seq, &source)
-				if ctx.Err() != nil {
+				end := make(chan ended, 1)
+				go func() {
+					result, detail := d.attempt(ctx, t, seq, &source)
+					end <- ended{result, detail}
+				}()
+				select {
+				case <-ctx.Done():
 					return
-				}
-				if err := w.Write(Line{Event: Attempt, Client: d.Client, Target: t.Name, Seq: seq, Result: result, Detail: detail}); err != nil {
-					once.Do(func() { writeErr = err; cancel() })
-					return
+				case begun <- end:
 				}
 				select {
 				case <-ctx.Done():
 					return
 				case <-tick.C:
+				}
+			}
+		})
+		all.Go(func() {
+			seq := int64(0)
+			for end := range begun {
+				e := <-end
+				seq++
+				if ctx.Err() != nil {
+					continue // cut short, as all that follow
+				}
+				if err := w.Write(Line{Event: Attempt, Client: d.Client, Target: t.Name, Seq: seq, Result: e.result, Detail: e.detail}); err != nil {
+					once.Do(func() { writeErr = err; cancel() })
 				}
 			}
 		})

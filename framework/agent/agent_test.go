@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -323,6 +324,64 @@ func TestSilentServerTimesOut(t *testing.T) {
 	d.Timeout = 50 * time.Millisecond
 	if line := dial(t, d).await(t, "n", isEvent(Attempt)); line.Result != TimedOut {
 		t.Errorf("result %q, want %q", line.Result, TimedOut)
+	}
+}
+
+// What gets no answer does not keep the next attempts from being made, and all
+// are reported one by one.
+func TestAttemptsOverlap(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	fourth := make(chan struct{})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				greeting, err := bufio.NewReader(c).ReadString('\n')
+				if err != nil {
+					return
+				}
+				if strings.HasSuffix(greeting, " 1\n") {
+					<-t.Context().Done()
+					return
+				}
+				_, _ = io.WriteString(c, greeting)
+				if strings.HasSuffix(greeting, " 4\n") {
+					close(fourth)
+				}
+			}()
+		}
+	}()
+	d := client(t, "n", Target{Name: "s", Address: l.Addr().String()})
+	d.Timeout = 2 * time.Second
+	c := dial(t, d)
+	select {
+	case <-fourth:
+	case <-time.After(d.Timeout):
+		t.Fatal("the fourth attempt waits for the first")
+	}
+	for _, line := range c.lines(t, "n") {
+		if line.Event == Attempt {
+			t.Errorf("%+v was reported before the first ended", line)
+		}
+	}
+	c.await(t, "n", func(l Line) bool { return l.Event == Attempt && l.Seq == 4 })
+	want := int64(1)
+	for _, line := range c.lines(t, "n") {
+		if line.Event != Attempt {
+			continue
+		}
+		if result := map[bool]Result{true: TimedOut, false: Echo}[want == 1]; line.Seq != want || line.Result != result {
+			t.Fatalf("got %+v, want attempt %d: %s", line, want, result)
+		}
+		want++
 	}
 }
 

@@ -141,14 +141,6 @@ func (m seenMatrix) answered(w Way) bool {
 	})
 }
 
-// around are the open stages before and after a stage in which something is shut.
-func around(s StageName) []StageName {
-	if s == StageBareServers || s == StageBareClients {
-		return []StageName{StageOpenAgain, StageOpenLast}
-	}
-	return []StageName{StageOpen, StageOpenAgain}
-}
-
 // seenMatrix is an observation by its cells.
 type seenMatrix struct {
 	Segmentation
@@ -158,6 +150,7 @@ type seenMatrix struct {
 
 type cellKey struct {
 	stage          StageName
+	group          Group
 	who            Who
 	way            Way
 	server, client int
@@ -168,7 +161,7 @@ func matrix(o Segmentation) seenMatrix {
 	for _, s := range o.Stages {
 		m.stages[s.Name] = s
 		for _, c := range s.Cells {
-			m.cells[cellKey{s.Name, c.Who, c.Way, c.Server, c.Client}] = c
+			m.cells[cellKey{s.Name, c.Group, c.Who, c.Way, c.Server, c.Client}] = c
 		}
 	}
 	return m
@@ -192,7 +185,7 @@ func (m seenMatrix) found(e Expectation) (cells []Cell, want int) {
 			continue
 		}
 		want++
-		if c, there := m.cells[cellKey{e.Stage, e.Who, e.Way, p[0], p[1]}]; there {
+		if c, there := m.cells[cellKey{e.Stage, e.Group, e.Who, e.Way, p[0], p[1]}]; there {
 			cells = append(cells, c)
 		}
 	}
@@ -308,12 +301,12 @@ func (m seenMatrix) controls(demanded []Expectation) []v1alpha1.Control {
 			continue
 		}
 		shut = append(shut, e)
-		for _, s := range around(e.Stage) {
-			if b := (Expectation{s, e.Who, e.Way, true}); !slices.Contains(beside, b) {
+		for _, s := range []StageName{StageOpen, StageOpenAgain} {
+			if b := (Expectation{s, e.Group, e.Who, e.Way, true}); !slices.Contains(beside, b) {
 				beside = append(beside, b)
 			}
 		}
-		if k := (Expectation{e.Stage, Keeper, keeperWay(e.Way), true}); slices.Contains(Expectations(m.CrossNamespace), k) && !slices.Contains(during, k) {
+		if k := (Expectation{e.Stage, e.Group, Keeper, keeperWay(e.Way), true}); slices.Contains(Expectations(m.CrossNamespace), k) && !slices.Contains(during, k) {
 			during = append(during, k)
 		}
 	}

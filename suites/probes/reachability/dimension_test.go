@@ -21,7 +21,7 @@ func enforced(nodes int, crossNamespace bool) Segmentation {
 				if e.Way == OtherNodePort && nodes == 1 {
 					continue
 				}
-				c := Cell{Who: e.Who, Way: e.Way, Server: p[0], Client: p[1], Attempts: 9, LogComplete: true}
+				c := Cell{Group: e.Group, Who: e.Who, Way: e.Way, Server: p[0], Client: p[1], Attempts: 9, LogComplete: true}
 				if e.Open {
 					c.Echoed, c.LastEchoed, c.Seen = 9, 9, 9
 				}
@@ -31,6 +31,16 @@ func enforced(nodes int, crossNamespace bool) Segmentation {
 		o.Stages = append(o.Stages, s)
 	}
 	return o
+}
+
+// stage is the one of that name.
+func (o *Segmentation) stage(name StageName) *Stage {
+	for i := range o.Stages {
+		if o.Stages[i].Name == name {
+			return &o.Stages[i]
+		}
+	}
+	return &Stage{}
 }
 
 // change alters the cells of a stage that are about a way.
@@ -97,7 +107,7 @@ func TestDimension(t *testing.T) {
 		}, v1alpha1.Fail, "Auf die Server wirkt keine Policy des Laufs"},
 		{"came through before the policies were taken", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, through)
-			o.Stages[4].Accepted = false
+			o.stage(StageBothLabels).Accepted = false
 		}, v1alpha1.Inconclusive, "nicht beobachtet"},
 		{"came through and the rest is missing", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, through)
@@ -121,8 +131,22 @@ func TestDimension(t *testing.T) {
 			o.change(StageOpenAgain, Other, TCP, func(c *Cell) { c.LogComplete = false })
 		}, v1alpha1.Inconclusive, "Protokoll des Servers unvollständig"},
 		{"closed after the bare stages", bare, 2, true, func(o *Segmentation) {
-			o.change(StageOpenLast, Good, TCP, func(c *Cell) { c.LastEchoed = 0 })
+			o.change(StageOpenAgain, Good, TCP, func(c *Cell) { c.LastEchoed = 0 })
 		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"another group's servers closed before", d, 2, true, func(o *Segmentation) {
+			for i, c := range o.stage(StageOpen).Cells {
+				if c.Group != GroupBothLabels {
+					o.stage(StageOpen).Cells[i].LogComplete = false
+				}
+			}
+		}, v1alpha1.Pass, ""},
+		{"only another group's servers open before", d, 2, true, func(o *Segmentation) {
+			for i, c := range o.stage(StageOpen).Cells {
+				if c.Group == GroupBothLabels {
+					o.stage(StageOpen).Cells[i].Group = GroupBare
+				}
+			}
+		}, v1alpha1.Inconclusive, "nicht beobachtet"},
 		{"too few attempts", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Attempts = 4 })
 		}, v1alpha1.Inconclusive, "zu wenige Versuche"},
@@ -143,7 +167,7 @@ func TestDimension(t *testing.T) {
 		{"log not read", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.LogComplete = false })
 		}, v1alpha1.Inconclusive, "Protokoll"},
-		{"window too short", d, 2, true, func(o *Segmentation) { o.Stages[4].WindowSeconds = 9 }, v1alpha1.Inconclusive, "Fenster zu kurz"},
+		{"window too short", d, 2, true, func(o *Segmentation) { o.stage(StageBothLabels).WindowSeconds = 9 }, v1alpha1.Inconclusive, "Fenster zu kurz"},
 		{"a node not measured", d, 1, true, func(o *Segmentation) { o.SchedulableNodes = 2 }, v1alpha1.Inconclusive, "Zwei Nodes"},
 		{"one namespace", d, 2, false, func(*Segmentation) {}, v1alpha1.Inconclusive, "nur einen Namespace"},
 		{"node ports", ports, 2, true, func(*Segmentation) {}, v1alpha1.Pass, ""},

@@ -208,11 +208,11 @@ func FreshWays() []Way { return []Way{TCP, UDP} }
 
 func (m *freshMeasurement) start(ctx, following context.Context, streams *sync.WaitGroup) (phase string, trouble cluster.Trouble, err error) {
 	server, client := &m.server, &m.client
-	if trouble, err := server.create(ctx, server.env.Namespaces[0], segmentServer, m.labels(segmentServer), server.plan.nodes[0], "serve", "--nonce", server.nonce,
+	if trouble, err := server.create(ctx, server.env.Namespaces[0], serverRole, m.labels(serverRole), server.plan.nodes[0], "serve", "--nonce", server.nonce,
 		"--port", strconv.Itoa(pods.EchoPort), "--udp-port", strconv.Itoa(udpPort), "--ready-port", strconv.Itoa(pods.ReadyPort)); err != nil {
 		return "create the server", trouble, err
 	}
-	servers, trouble, err := server.ready(ctx, server.env.Namespaces[0], m.labels(segmentServer))
+	servers, trouble, err := server.ready(ctx, server.env.Namespaces[0], m.labels(serverRole))
 	if err != nil {
 		return "wait for the server", trouble, err
 	}
@@ -224,7 +224,7 @@ func (m *freshMeasurement) start(ctx, following context.Context, streams *sync.W
 		if way == UDP {
 			protocol, number = "udp:", udpPort
 		}
-		name := segmentServer + "." + string(way)
+		name := serverRole + "." + string(way)
 		m.routes, m.ways = append(m.routes, route{segmentOther, name}), append(m.ways, way)
 		args = append(args, "--target", name+"="+protocol+net.JoinHostPort(servers[1].Status.PodIP, strconv.Itoa(number)))
 	}

@@ -185,7 +185,7 @@ func TestLearnOpen(t *testing.T) {
 				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
 			}
 		}
-		m.learnOpen(StageDenied, settling, expected)
+		m.learn(StageDenied, m.stayed(settling, expected))
 		for _, w := range []Way{UDP, TCP, Service} {
 			if m.open[w] != c.want[w] {
 				t.Errorf("%s: %s: %t", name, w, m.open[w])
@@ -195,7 +195,7 @@ func TestLearnOpen(t *testing.T) {
 		if m.patience(StageEgress, false); len(m.open) > 0 {
 			t.Errorf("%s: egress does not wait for %v", name, m.open)
 		}
-		if limit := m.patience(StageBareServers, false); len(m.open) > 0 || limit != settleLimit {
+		if limit := m.patience(StageBareClients, false); len(m.open) > 0 || limit != settleLimit {
 			t.Errorf("%s: what is there by default is not waited for: %v, %s", name, m.open, limit)
 		}
 	}

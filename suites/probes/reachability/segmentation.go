@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -43,7 +45,8 @@ type Segmentation struct {
 	NodePorts PortsOnNodes `json:"nodePorts"`
 	// HostPorts says what became of the wish for servers with a host port.
 	HostPorts PortsOnNodes `json:"hostPorts"`
-	// Stages in the order in which they were run.
+	// Stages in the order of StageNames; those of one round were run at the same
+	// time.
 	Stages []Stage `json:"stages"`
 	// Trouble is why pods did not run, empty when all did.
 	Trouble cluster.Trouble `json:"trouble"`
@@ -76,10 +79,12 @@ type Stage struct {
 // Cell is what one client saw of one server by one way in the window of a
 // stage. Server and Client are nodes by index.
 type Cell struct {
-	Who    Who `json:"who"`
-	Way    Way `json:"way"`
-	Server int `json:"server"`
-	Client int `json:"client"`
+	// Group of the server; empty in the probe of fresh namespaces, which has one.
+	Group  Group `json:"group,omitempty"`
+	Who    Who   `json:"who"`
+	Way    Way   `json:"way"`
+	Server int   `json:"server"`
+	Client int   `json:"client"`
 	// Attempts that the client finished, Missing those that its log does not
 	// tell of although it tells of later ones.
 	Attempts int `json:"attempts"`
@@ -101,12 +106,7 @@ const (
 	// impatientLimit takes the place of settleLimit once a stage did not settle
 	// although some of its ways did: no wait would ever end otherwise.
 	impatientLimit = 10 * time.Second
-	// segmentInterval is short because there are many stages; an attempt that
-	// nobody answers takes timeout all the same.
-	segmentInterval = 300 * time.Millisecond
-	// segmentMargin takes the place of closedMargin: longer than timeout.
-	segmentMargin = 8
-	segmentNodes  = 2
+	segmentNodes   = 2
 )
 
 func segmentationNeeds() []check.Right {
@@ -119,7 +119,7 @@ func segmentationNeeds() []check.Right {
 // the network knows, and what holds without any: each way of each client to
 // each server, while policies change.
 var SegmentationProbe = check.NewProbe(check.ProbeMeta{
-	Name: "segmentation", SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 2, Needs: segmentationNeeds(),
+	Name: "segmentation", SchemaVersion: 2, Timeout: 8 * time.Minute, Weight: 2, Needs: segmentationNeeds(),
 }, ObserveSegmentation)
 
 // ObserveSegmentation runs servers and clients on two nodes through the stages.
@@ -153,12 +153,13 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 	o.CrossNamespace = s.crossNamespace()
 	m := &segmentation{
 		measurement: measurement{env: env, nonce: nonce, ledger: newLedger(), plan: plan{runID: env.RunID, nodes: nodes}},
-		segments:    s, policies: map[string]*networkingv1.NetworkPolicy{}, names: map[Who][]string{}, cells: map[route]cell{}, open: map[Way]bool{},
+		segments:    s, standing: allOpen(Groups(s.crossNamespace())...), policies: map[string]*networkingv1.NetworkPolicy{},
+		names: map[Who][]string{}, cells: map[route]cell{}, open: map[Way]bool{},
 	}
 	defer m.remove(ctx)
 
 	// Policies first: at a site with a default deny a pod without them is cut off.
-	if err := m.apply(ctx, s.policies(StageOpen)); err != nil {
+	if err := m.apply(ctx, s.policies(m.standing)); err != nil {
 		return stopped("create policies", fmt.Errorf("a NetworkPolicy was not accepted: %w", cluster.CreateTrouble(err)))
 	}
 	following, stop := context.WithCancel(ctx)
@@ -173,13 +174,11 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 	var windows []window
 	defer func() { m.enter(&o, windows) }()
 	patient := true
-	for _, name := range StageNames() {
-		w, settled, err := m.stage(ctx, name, patient, &o)
-		if w != nil {
-			windows = append(windows, *w)
-		}
+	for _, stages := range rounds() {
+		measured, settled, err := m.round(ctx, stages, patient, &o)
+		windows = append(windows, measured...)
 		if err != nil {
-			return stopped(string(name), err)
+			return stopped(string(stages[0]), err)
 		}
 		patient = patient && settled
 	}
@@ -191,14 +190,15 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 type segmentation struct {
 	measurement
 	segments segments
+	standing standing
 	// policies that are there, by their name in the plan.
 	policies map[string]*networkingv1.NetworkPolicy
 	// names of the pods of each client.
 	names map[Who][]string
 	cells map[route]cell
-	// open are the ways that stayed open in a stage that should have shut them
-	// all, however long that was awaited. Stages after it that shut the same end
-	// of the way do not wait for them.
+	// open are the ways that stayed open for all in StageDenied, however long that
+	// was awaited. Stages after it that shut the servers' end of the way do not
+	// wait for them.
 	open map[Way]bool
 	// noIngress and noEgress say that so did every way, at this end.
 	noIngress, noEgress bool
@@ -206,15 +206,22 @@ type segmentation struct {
 
 // cell is which expectation a route is about.
 type cell struct {
+	group          Group
 	who            Who
 	way            Way
 	server, client int
 }
 
-// window is the attempts of a stage that count.
+// window is the attempts of a stage, by its index, that count.
 type window struct {
 	stage     int
 	from, end marks
+}
+
+// server is one of a group, on the node of that index.
+type server struct {
+	group Group
+	node  int
 }
 
 func (m *segmentation) remove(ctx context.Context) {
@@ -244,24 +251,41 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 	if err != nil {
 		return "create servers", cluster.Infrastructure, err
 	}
-	for _, node := range m.plan.nodes {
-		if trouble, err := m.server(ctx, node, hostPort, o); err != nil {
-			return "create servers", trouble, err
+	var others []func() (cluster.Trouble, error)
+	for _, group := range Groups(m.segments.crossNamespace()) {
+		for _, node := range m.plan.nodes {
+			if group != GroupEvery {
+				others = append(others, func() (cluster.Trouble, error) {
+					return m.create(ctx, m.segments.serverNS, serverRole, m.labels(group.label()), node, m.serving()...)
+				})
+			} else if trouble, err := m.server(ctx, node, hostPort, o); err != nil {
+				return "create servers", trouble, err
+			}
 		}
 	}
-	servers, trouble, err := m.ready(ctx, m.segments.serverNS, m.labels(segmentServer))
-	if err != nil {
-		return "wait for servers", trouble, err
+	if trouble, err := sideBySide(others); err != nil {
+		return "create servers", trouble, err
 	}
-	for _, pod := range servers {
-		m.follow(following, streams, pod, m.ledger.fromServer)
+	servers := map[server]*corev1.Pod{}
+	for _, group := range Groups(m.segments.crossNamespace()) {
+		ready, trouble, err := m.ready(ctx, m.segments.serverNS, m.labels(group.label()))
+		if err != nil {
+			return "wait for servers", trouble, err
+		}
+		for node, pod := range ready {
+			servers[server{group, node}] = pod
+			m.follow(following, streams, pod, m.ledger.fromServer)
+		}
+	}
+	for _, node := range m.plan.nodes {
+		host := servers[server{GroupEvery, node.Index}].Status.HostIP
 		if o.NodePorts == PortsMade {
 			for _, service := range services {
-				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{pod.Status.HostIP, service.Spec.Ports[0].NodePort})
+				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, service.Spec.Ports[0].NodePort})
 			}
 		}
 		if o.HostPorts == PortsMade {
-			m.segments.nodePorts = append(m.segments.nodePorts, nodePort{pod.Status.HostIP, hostPort})
+			m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, hostPort})
 		}
 	}
 	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
@@ -269,17 +293,21 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 	if m.segments.crossNamespace() {
 		who = append(who, Good, Other)
 	}
+	var clients []func() (cluster.Trouble, error)
 	for _, w := range who {
 		for _, node := range m.plan.nodes {
-			args := []string{"dial", "--nonce", m.nonce, "--client", named(string(w), node), "--interval", segmentInterval.String(),
+			args := []string{"dial", "--nonce", m.nonce, "--client", named(string(w), node), "--interval", interval.String(),
 				"--timeout", timeout.String(), "--ready-port", strconv.Itoa(pods.ReadyPort)}
 			args = append(args, m.targets(w, node, servers, services, hostPort, o)...)
 			labels := m.labels(w.label())
 			labels[clientLabel] = string(w)
-			if trouble, err := m.create(ctx, m.segments.namespace(w), "client", labels, node, args...); err != nil {
-				return "create clients", trouble, err
-			}
+			clients = append(clients, func() (cluster.Trouble, error) {
+				return m.create(ctx, m.segments.namespace(w), "client", labels, node, args...)
+			})
 		}
+	}
+	if trouble, err := sideBySide(clients); err != nil {
+		return "create clients", trouble, err
 	}
 	for _, w := range who {
 		clients, trouble, err := m.ready(ctx, m.segments.namespace(w), map[string]string{clientLabel: string(w)})
@@ -304,12 +332,37 @@ func hostPortOf(nonce string) (int32, error) {
 	return 20000 + int32(n%8000), nil
 }
 
-// server makes the server of a node, with a host port where the tenant gets one.
+// creators bounds how many pods are made at once: admission takes its time for
+// each.
+const creators = 4
+
+// sideBySide makes pods and returns the first trouble.
+func sideBySide(pods []func() (cluster.Trouble, error)) (cluster.Trouble, error) {
+	var all errgroup.Group
+	all.SetLimit(creators)
+	for _, create := range pods {
+		all.Go(func() error {
+			_, err := create()
+			return err
+		})
+	}
+	err := all.Wait()
+	trouble := cluster.NoTrouble
+	errors.As(err, &trouble)
+	return trouble, err
+}
+
+// serving are the arguments of a server.
+func (m *segmentation) serving() []string {
+	return []string{"serve", "--nonce", m.nonce, "--port", strconv.Itoa(pods.EchoPort), "--port", strconv.Itoa(otherPort),
+		"--udp-port", strconv.Itoa(udpPort), "--udp-port", strconv.Itoa(otherUDPPort), "--ready-port", strconv.Itoa(pods.ReadyPort)}
+}
+
+// server makes the server of GroupEvery on a node, with a host port where the
+// tenant gets one.
 func (m *segmentation) server(ctx context.Context, node cluster.Node, hostPort int32, o *Segmentation) (cluster.Trouble, error) {
 	of := func() *corev1.Pod {
-		return m.pod(m.segments.serverNS, segmentServer, m.labels(segmentServer), node, "serve", "--nonce", m.nonce,
-			"--port", strconv.Itoa(pods.EchoPort), "--port", strconv.Itoa(otherPort), "--udp-port", strconv.Itoa(udpPort),
-			"--udp-port", strconv.Itoa(otherUDPPort), "--ready-port", strconv.Itoa(pods.ReadyPort))
+		return m.pod(m.segments.serverNS, serverRole, m.labels(GroupEvery.label()), node, m.serving()...)
 	}
 	if o.HostPorts != PortsRefused {
 		pod := of()
@@ -338,10 +391,10 @@ func (m *segmentation) server(ctx context.Context, node cluster.Node, hostPort i
 // clientLabel names a client whatever its segment is called meanwhile.
 const clientLabel = "bvc-client"
 
-// service makes the Service of one node's server, with a node port where the
+// service makes the Service of one node's server of GroupEvery, with a node port where the
 // tenant gets one.
 func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmentation) (*corev1.Service, error) {
-	selector := m.labels(segmentServer)
+	selector := m.labels(GroupEvery.label())
 	selector[nodeLabel], selector[cluster.LabelRun] = strconv.Itoa(node.Index), m.env.RunID
 	s := func(kind corev1.ServiceType) *corev1.Service {
 		return &corev1.Service{
@@ -371,53 +424,103 @@ func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmen
 	return m.env.CreateService(ctx, s(corev1.ServiceTypeClusterIP))
 }
 
-// targets are a client's arguments: every way to the servers on other nodes,
-// and with one node to that on its own.
-func (m *segmentation) targets(who Who, node cluster.Node, servers map[int]*corev1.Pod, services map[int]*corev1.Service, hostPort int32, o *Segmentation) []string {
+// targets are a client's arguments: every way that is measured to the servers
+// on other nodes, and with one node to those on its own.
+func (m *segmentation) targets(who Who, node cluster.Node, servers map[server]*corev1.Pod, services map[int]*corev1.Service, hostPort int32, o *Segmentation) []string {
 	var out []string
 	for _, other := range m.plan.nodes {
 		if other.Index == node.Index && len(m.plan.nodes) > 1 {
 			continue
 		}
-		server, service := servers[other.Index], services[other.Index]
-		add := func(way Way, protocol, host string, port int) {
-			name := named(segmentServer, other) + "." + string(way)
-			r := route{named(string(who), node), name}
-			m.routes, m.cells[r] = append(m.routes, r), cell{who, way, other.Index, node.Index}
-			out = append(out, "--target", name+"="+protocol+net.JoinHostPort(host, strconv.Itoa(port)))
-		}
-		add(TCP, "", server.Status.PodIP, pods.EchoPort)
-		add(OtherTCP, "", server.Status.PodIP, otherPort)
-		add(UDP, "udp:", server.Status.PodIP, udpPort)
-		add(OtherUDP, "udp:", server.Status.PodIP, otherUDPPort)
-		add(Service, "", service.Spec.ClusterIP, pods.EchoPort)
-		if o.HostPorts == PortsMade && who != Keeper {
-			add(HostPort, "", server.Status.HostIP, int(hostPort))
-		}
-		if o.NodePorts == PortsMade && who != Keeper {
-			add(NodePort, "", server.Status.HostIP, int(service.Spec.Ports[0].NodePort))
-			if mine := servers[node.Index]; mine.Status.HostIP != server.Status.HostIP {
-				add(OtherNodePort, "", mine.Status.HostIP, int(service.Spec.Ports[0].NodePort))
+		for _, e := range Expectations(m.segments.crossNamespace()) {
+			if e.Stage != StageOpen || e.Who != who {
+				continue
 			}
+			pod, service := servers[server{e.Group, other.Index}].Status, services[other.Index].Spec
+			var address string
+			switch protocol, number, known := e.Way.Port(); {
+			case e.Way == Service:
+				address = net.JoinHostPort(service.ClusterIP, strconv.Itoa(int(number)))
+			case known:
+				address = net.JoinHostPort(pod.PodIP, strconv.Itoa(int(number)))
+				if protocol == corev1.ProtocolUDP {
+					address = "udp:" + address
+				}
+			case e.Way == HostPort && o.HostPorts == PortsMade:
+				address = net.JoinHostPort(pod.HostIP, strconv.Itoa(int(hostPort)))
+			case e.Way == NodePort && o.NodePorts == PortsMade:
+				address = net.JoinHostPort(pod.HostIP, strconv.Itoa(int(service.Ports[0].NodePort)))
+			case e.Way == OtherNodePort && o.NodePorts == PortsMade:
+				mine := servers[server{e.Group, node.Index}].Status.HostIP
+				if mine == pod.HostIP {
+					continue
+				}
+				address = net.JoinHostPort(mine, strconv.Itoa(int(service.Ports[0].NodePort)))
+			default:
+				continue // not given to tenants
+			}
+			r := route{named(string(who), node), named(string(e.Group), other) + "." + string(e.Way)}
+			m.routes, m.cells[r] = append(m.routes, r), cell{e.Group, who, e.Way, other.Index, node.Index}
+			out = append(out, "--target", r.server+"="+address)
 		}
 	}
 	return out
 }
 
-// stage puts its policies into force, waits until they are, and measures.
-func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, o *Segmentation) (*window, bool, error) {
-	o.Stages = append(o.Stages, Stage{Name: name, Cells: []Cell{}})
-	s := &o.Stages[len(o.Stages)-1]
-	err := m.apply(ctx, m.segments.policies(name))
-	if err == nil && name == StageRelabelled {
+// round puts the policies of its stages into force and measures all of them at
+// the same time. It reports whether all did as expected but for ways that stayed
+// open for all.
+func (m *segmentation) round(ctx context.Context, stages []StageName, patient bool, o *Segmentation) (windows []window, settled bool, err error) {
+	first := len(o.Stages)
+	for _, name := range stages {
+		o.Stages = append(o.Stages, Stage{Name: name, Cells: []Cell{}})
+	}
+	m.standing = m.standing.after(stages)
+	err = m.apply(ctx, m.segments.policies(m.standing))
+	if err == nil && slices.Contains(stages, StageRelabelled) {
 		err = m.swapLabels(ctx)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("the change of NetworkPolicies was not accepted: %w", cluster.CreateTrouble(err))
 	}
+	limit := m.patience(stages[0], patient)
+	measured := make([]measured, len(stages))
+	var all sync.WaitGroup
+	for i := range stages {
+		all.Go(func() { measured[i] = m.stage(ctx, &o.Stages[first+i], limit) })
+	}
+	all.Wait()
+	settled = true
+	for i, s := range measured {
+		if s.window.from != nil {
+			s.window.stage = first + i
+			windows = append(windows, s.window)
+		}
+		settled = settled && s.settled
+		if err == nil {
+			err = s.err
+		}
+		m.learn(stages[i], s.stayed)
+	}
+	return windows, settled, err
+}
+
+// measured is what became of a stage.
+type measured struct {
+	window window
+	// stayed are the ways that should have been shut, and whether they stayed
+	// open for all.
+	stayed map[Way]bool
+	// settled says that all others did as expected.
+	settled bool
+	err     error
+}
+
+// stage waits until its policies are in force, and measures.
+func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration) (out measured) {
 	s.Accepted = true
-	limit := m.patience(name, patient)
-	expected := m.expected(name)
+	expected := m.expected(s.Name)
+	wanted := func(r route) bool { return expected[r] }
 	// Ports of nodes that do not open are for their own check.
 	settling := marks{}
 	for r, mark := range m.ledger.next(m.routes) {
@@ -427,17 +530,22 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		}
 	}
 	start := time.Now()
-	_, err = m.await(ctx, limit, "the policies to be in force", func() int {
-		return m.ledger.unsettled(settling, settleRounds, func(r route) bool { return expected[r] })
-	})
+	_, err := m.await(ctx, limit, "the policies to be in force", func() int { return m.ledger.unsettled(settling, settleRounds, wanted) })
 	if ctx.Err() != nil {
-		return nil, false, ctx.Err()
+		out.err = ctx.Err()
+		return out
 	}
 	s.Settled, s.SettleSeconds = err == nil, seconds(time.Since(start))
-	settled := s.Settled || m.learnOpen(name, settling, expected)
+	out.stayed = m.stayed(settling, expected)
+	for r := range settling {
+		if !expected[r] && out.stayed[m.cells[r].way] {
+			delete(settling, r)
+		}
+	}
+	out.settled = s.Settled || m.ledger.unsettled(settling, settleRounds, wanted) == 0
 
 	start = time.Now()
-	w := &window{stage: len(o.Stages) - 1, from: marks{}, end: marks{}}
+	w := window{from: marks{}}
 	for r, mark := range m.ledger.next(m.routes) {
 		if _, there := expected[r]; there {
 			w.from[r] = mark
@@ -453,26 +561,26 @@ func (m *segmentation) stage(ctx context.Context, name StageName, patient bool, 
 		return behind
 	})
 	w.end = m.ledger.ends(m.routes)
-	s.WindowSeconds = seconds(time.Since(start))
+	s.WindowSeconds, out.window = seconds(time.Since(start)), w
 	if err != nil {
-		return w, settled, errors.New("not every client went on trying")
+		out.err = errors.New("not every client went on trying")
 	}
-	return w, settled, nil
+	return out
 }
 
-// patience is how long a stage may take to settle. What shuts the clients' end
-// of a way is another matter than what shuts the servers', and what nobody's
-// policies of this run shut is a third: no stage of one says what to expect of
-// another, unless nothing at all is ever shut.
-func (m *segmentation) patience(name StageName, patient bool) time.Duration {
-	switch name {
+// patience is how long the stages of a round may take to settle. What shuts the
+// clients' end of a way is another matter than what shuts the servers', and what
+// nobody's policies of this run shut is a third: no stage of one says what to
+// expect of another, unless nothing at all is ever shut.
+func (m *segmentation) patience(first StageName, patient bool) time.Duration {
+	switch first {
 	case StageEgress:
 		m.open = map[Way]bool{}
 		if m.noIngress {
 			return impatientLimit
 		}
 		return settleLimit
-	case StageBareServers, StageBareClients:
+	case StageBareClients:
 		m.open = map[Way]bool{}
 		if m.noIngress && m.noEgress {
 			m.giveUp()
@@ -492,42 +600,39 @@ func (m *segmentation) giveUp() {
 	}
 }
 
-// learnOpen looks which ways are open for all whom a stage should have shut out,
-// and reports whether all others did as expected.
-func (m *segmentation) learnOpen(name StageName, settling marks, expected map[route]bool) (others bool) {
-	stays := map[Way]bool{}
-	rest := marks{}
+// stayed looks which ways are open for all whom a stage should have shut out.
+func (m *segmentation) stayed(settling marks, expected map[route]bool) map[Way]bool {
+	out := map[Way]bool{}
 	for r, mark := range settling {
 		if expected[r] {
-			rest[r] = mark
 			continue
 		}
-		way := m.cells[r].way
 		through := m.ledger.unsettled(marks{r: mark}, settleRounds, func(route) bool { return true }) == 0
-		if before, there := stays[way]; there {
+		way := m.cells[r].way
+		if before, there := out[way]; there {
 			through = through && before
 		}
-		stays[way] = through
+		out[way] = through
 	}
-	every := len(stays) > 1
-	for way, through := range stays {
-		m.open[way] = m.open[way] || through
+	return out
+}
+
+// learn takes in what says something about the stages to come: only a stage in
+// which nothing but the direction counts does.
+func (m *segmentation) learn(name StageName, stayed map[Way]bool) {
+	every := len(stayed) > 1
+	for _, through := range stayed {
 		every = every && through
 	}
-	for r, mark := range settling {
-		if !expected[r] && !stays[m.cells[r].way] {
-			rest[r] = mark
-		}
-	}
 	switch {
-	case !every:
 	case name == StageEgress:
-		m.noEgress = true
-	case name != StageBareServers && name != StageBareClients:
+		m.noEgress = every
+	case name == StageDenied && every:
 		m.noIngress = true
 		m.giveUp()
+	case name == StageDenied:
+		maps.Copy(m.open, stayed)
 	}
-	return m.ledger.unsettled(rest, settleRounds, func(r route) bool { return expected[r] }) == 0
 }
 
 // expected are the routes that a stage measures, and whether each is open.
@@ -538,7 +643,7 @@ func (m *segmentation) expected(name StageName) map[route]bool {
 			continue
 		}
 		for r, c := range m.cells {
-			if c.who == e.Who && c.way == e.Way {
+			if c.group == e.Group && c.who == e.Who && c.way == e.Way {
 				out[r] = e.Open
 			}
 		}
@@ -611,7 +716,7 @@ func (m *segmentation) openings(ctx context.Context) int {
 	if err != nil {
 		return -1
 	}
-	return p.otherOpenings(list.Items, m.env.Labels(m.labels(segmentServer)), m.env.Labels(m.labels(segmentOther)))
+	return p.otherOpenings(list.Items, m.env.Labels(m.labels(GroupEvery.label())), m.env.Labels(m.labels(segmentOther)))
 }
 
 // egressOpenings counts the policies of others that may let the clients of the
@@ -637,11 +742,12 @@ func otherEgressOpenings(policies []networkingv1.NetworkPolicy, runID string, cl
 	return count
 }
 
-// toServer are the routes to each server, by the node's index.
-func (m *segmentation) toServer() map[int][]route {
-	out := map[int][]route{}
+// toServer are the routes to each server.
+func (m *segmentation) toServer() map[server][]route {
+	out := map[server][]route{}
 	for _, r := range m.routes {
-		out[m.cells[r].server] = append(out[m.cells[r].server], r)
+		of := server{m.cells[r].group, m.cells[r].server}
+		out[of] = append(out[of], r)
 	}
 	return out
 }
@@ -666,13 +772,13 @@ func (m *segmentation) awaitServers(ctx context.Context, last window) {
 func (m *segmentation) enter(o *Segmentation, windows []window) {
 	for _, w := range windows {
 		s := &o.Stages[w.stage]
-		margin := int64(segmentMargin)
-		if s.Name == StageOpenLast {
+		margin := int64(closedMargin)
+		if s.Name == StageOpenAgain {
 			margin = openMargin
 		}
-		complete := map[int]bool{}
-		for server, routes := range m.toServer() {
-			complete[server] = m.ledger.complete(routes, w.end, margin)
+		complete := map[server]bool{}
+		for of, routes := range m.toServer() {
+			complete[of] = m.ledger.complete(routes, w.end, margin)
 		}
 		for _, r := range m.routes {
 			from, there := w.from[r]
@@ -681,8 +787,8 @@ func (m *segmentation) enter(o *Segmentation, windows []window) {
 			}
 			p, c := m.ledger.count(r, from, w.end[r]), m.cells[r]
 			s.Cells = append(s.Cells, Cell{
-				Who: c.who, Way: c.way, Server: c.server, Client: c.client, Attempts: p.Attempts, Missing: p.Missing, Echoed: p.Echoed,
-				LastEchoed: p.LastEchoed, Seen: p.SeenByServer, Other: p.Other, LogComplete: complete[c.server],
+				Group: c.group, Who: c.who, Way: c.way, Server: c.server, Client: c.client, Attempts: p.Attempts, Missing: p.Missing, Echoed: p.Echoed,
+				LastEchoed: p.LastEchoed, Seen: p.SeenByServer, Other: p.Other, LogComplete: complete[server{c.group, c.server}],
 			})
 		}
 	}

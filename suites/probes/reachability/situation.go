@@ -18,7 +18,8 @@ type Situation struct {
 	Stage StageName
 	// Policies, each with a name that it keeps from stage to stage.
 	Policies []*networkingv1.NetworkPolicy
-	// Servers are the labels of the servers, which run in the servers' namespace.
+	// Servers are the labels of the servers, which run in the servers' namespace:
+	// one group is enough where stages come one after the other.
 	Servers map[string]string
 	Clients map[Who]Participant
 }
@@ -41,15 +42,20 @@ func Situations(runID, serverNS, clientNS string) []Situation {
 	for _, w := range []Who{Keeper, Good, Other, GoodLocal, OtherLocal} {
 		clients[w] = Participant{s.namespace(w), labels(w.label())}
 	}
+	at := allOpen(GroupEvery)
 	var all []Situation
 	for _, stage := range StageNames() {
+		at = at.after([]StageName{stage})
+		if group := stage.Group(); group != "" && group != GroupEvery {
+			at.servers = map[Group]StageName{GroupEvery: stage}
+		}
 		if stage == StageRelabelled {
 			good, other := clients[Good], clients[Other]
 			clients = maps.Clone(clients)
 			clients[Good], clients[Other] = Participant{good.Namespace, other.Labels}, Participant{other.Namespace, good.Labels}
 		}
-		situation := Situation{Stage: stage, Servers: labels(segmentServer), Clients: clients}
-		policies := s.policies(stage)
+		situation := Situation{Stage: stage, Servers: labels(GroupEvery.label()), Clients: clients}
+		policies := s.policies(at)
 		for _, name := range slices.Sorted(maps.Keys(policies)) {
 			p := policies[name]
 			p.GenerateName, p.Name = "", strings.ReplaceAll(name, " ", "-")

@@ -1,6 +1,7 @@
 package reachability
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,7 +47,8 @@ const (
 // StageName names a stage.
 type StageName string
 
-// The stages, in the order in which they are run.
+// The stages. Those of one round are run at the same time, about different
+// servers; see rounds.
 const (
 	// StageOpen: everybody may reach the servers on every port.
 	StageOpen StageName = "open"
@@ -61,33 +63,119 @@ const (
 	// StageBothLabels: pods of the other namespace with the label of Good may,
 	// on the TCP port.
 	StageBothLabels StageName = "byBothLabels"
-	// StageUpdated: the same on the other TCP port.
+	// StageBareServers: no policy of the run selects the servers, clients may leave.
+	StageBareServers StageName = "bareServers"
+	// StageUpdated: the policy of StagePodLabel, on the other TCP port.
 	StageUpdated StageName = "updated"
-	// StageRelabelled: Good and Other have swapped their labels.
+	// StageRelabelled: that of StageBothLabels, after Good and Other have swapped
+	// their labels.
 	StageRelabelled StageName = "relabelled"
 	// StageEgress: the servers are open, but the pods of the other namespace may
 	// leave only with the label of Good, to the servers' TCP port.
 	StageEgress StageName = "egress"
-	// StageOpenAgain is as StageOpen, but for the labels.
-	StageOpenAgain StageName = "openAgain"
-	// StageBareServers: no policy of the run selects the servers, clients may leave.
-	StageBareServers StageName = "bareServers"
 	// StageBareClients: no policy of the run selects the clients, the servers are open.
 	StageBareClients StageName = "bareClients"
-	// StageOpenLast is as StageOpenAgain.
-	StageOpenLast StageName = "openLast"
+	// StageOpenAgain is as StageOpen, but for the labels.
+	StageOpenAgain StageName = "openAgain"
 )
 
-// StageNames lists the stages in their order.
-func StageNames() []StageName {
-	return []StageName{StageOpen, StageDenied, StagePodLabel, StageNamespaceLabel, StageBothLabels, StageUpdated, StageRelabelled,
-		StageEgress, StageOpenAgain, StageBareServers, StageBareClients, StageOpenLast}
+// rounds are the stages in the order in which they are run. No stage changes
+// what another of its round expects: what lets clients in is changed for the
+// servers of one group, and what lets clients out, for all, has its own round.
+func rounds() [][]StageName {
+	return [][]StageName{
+		{StageOpen},
+		{StageDenied, StagePodLabel, StageNamespaceLabel, StageBothLabels, StageBareServers},
+		{StageUpdated, StageRelabelled},
+		{StageEgress},
+		{StageBareClients},
+		{StageOpenAgain},
+	}
+}
+
+// StageNames lists the stages, those of one round beside each other.
+func StageNames() []StageName { return slices.Concat(rounds()...) }
+
+// Group is a set of servers, one on each node, with policies of its own.
+type Group string
+
+// The groups. Every way leads to the servers of GroupEvery, to the others those
+// that their stages need.
+const (
+	GroupEvery          Group = "every"
+	GroupPodLabel       Group = "podLabel"
+	GroupNamespaceLabel Group = "namespaceLabel"
+	GroupBothLabels     Group = "bothLabels"
+	GroupBare           Group = "bare"
+)
+
+// Groups lists those whose servers are measured.
+func Groups(crossNamespace bool) []Group {
+	var out []Group
+	for _, e := range Expectations(crossNamespace) {
+		if !slices.Contains(out, e.Group) {
+			out = append(out, e.Group)
+		}
+	}
+	return out
+}
+
+// Group is the one that the stage is about; empty in the stages in which
+// everything is open.
+func (s StageName) Group() Group {
+	switch s {
+	case StageDenied, StageEgress, StageBareClients:
+		return GroupEvery
+	case StagePodLabel, StageUpdated:
+		return GroupPodLabel
+	case StageNamespaceLabel:
+		return GroupNamespaceLabel
+	case StageBothLabels, StageRelabelled:
+		return GroupBothLabels
+	case StageBareServers:
+		return GroupBare
+	}
+	return ""
+}
+
+// standing says which policies are in force: those of which stage on the
+// servers of each group, and on the clients.
+type standing struct {
+	servers map[Group]StageName
+	clients StageName
+}
+
+// allOpen is how it begins, with these groups.
+func allOpen(groups ...Group) standing {
+	s := standing{map[Group]StageName{}, StageOpen}
+	for _, g := range groups {
+		s.servers[g] = StageOpen
+	}
+	return s
+}
+
+// after is what stands in the round after this one. Groups that a round is not
+// about stay as they are; where it is about the clients, or all is to be open,
+// all servers are.
+func (s standing) after(round []StageName) standing {
+	next := standing{maps.Clone(s.servers), StageOpen}
+	for _, stage := range round {
+		switch stage {
+		case StageOpen, StageOpenAgain, StageEgress, StageBareClients:
+			return standing{allOpen(slices.Collect(maps.Keys(s.servers))...).servers, stage}
+		}
+		if _, there := next.servers[stage.Group()]; there {
+			next.servers[stage.Group()] = stage
+		}
+	}
+	return next
 }
 
 // Expectation is what the policies of a stage, or the absence of any, ask of
-// a client's way to a server.
+// a client's way to the servers of a group.
 type Expectation struct {
 	Stage StageName
+	Group Group
 	Who   Who
 	Way   Way
 	Open  bool
@@ -100,7 +188,7 @@ func Expectations(crossNamespace bool) []Expectation {
 	locals, remotes := []Who{GoodLocal, OtherLocal}, []Who{Good, Other}
 	var all []Expectation
 	add := func(stage StageName, open bool, who []Who, ways ...Way) {
-		if !crossNamespace && slices.Contains([]StageName{StageNamespaceLabel, StageBothLabels, StageUpdated, StageRelabelled, StageEgress}, stage) {
+		if !crossNamespace && slices.Contains([]StageName{StageNamespaceLabel, StageBothLabels, StageRelabelled, StageEgress}, stage) {
 			return // what they let in from the other namespace is then all there is
 		}
 		for _, w := range who {
@@ -108,15 +196,11 @@ func Expectations(crossNamespace bool) []Expectation {
 				continue
 			}
 			for _, way := range ways {
-				all = append(all, Expectation{stage, w, way, open})
+				all = append(all, Expectation{stage, stage.Group(), w, way, open})
 			}
 		}
 	}
 	everybody := append(append([]Who{}, locals...), remotes...)
-	for _, s := range []StageName{StageOpen, StageOpenAgain, StageOpenLast} {
-		add(s, true, []Who{Keeper}, TCP, OtherTCP, UDP, OtherUDP, Service)
-		add(s, true, everybody, TCP, OtherTCP, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
-	}
 	add(StageDenied, true, []Who{Keeper}, TCP, OtherTCP, UDP, OtherUDP, Service)
 	add(StageDenied, false, everybody, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
 	add(StagePodLabel, true, []Who{GoodLocal}, TCP)
@@ -127,10 +211,10 @@ func Expectations(crossNamespace bool) []Expectation {
 	add(StageNamespaceLabel, false, locals, TCP)
 	add(StageBothLabels, true, []Who{Good}, TCP)
 	add(StageBothLabels, false, []Who{Other, GoodLocal}, TCP)
-	add(StageUpdated, true, []Who{Good}, OtherTCP)
-	add(StageUpdated, false, []Who{Good}, TCP)
-	add(StageRelabelled, true, []Who{Other}, OtherTCP)
-	add(StageRelabelled, false, []Who{Good}, OtherTCP)
+	add(StageUpdated, true, []Who{GoodLocal}, OtherTCP)
+	add(StageUpdated, false, []Who{GoodLocal}, TCP)
+	add(StageRelabelled, true, []Who{Other}, TCP)
+	add(StageRelabelled, false, []Who{Good}, TCP)
 	// Other now has the label of Good.
 	add(StageEgress, true, []Who{Other}, TCP)
 	add(StageEgress, false, []Who{Other}, OtherTCP, UDP)
@@ -140,7 +224,18 @@ func Expectations(crossNamespace bool) []Expectation {
 	for _, s := range []StageName{StagePodLabel, StageNamespaceLabel, StageBothLabels, StageUpdated, StageRelabelled, StageEgress} {
 		add(s, true, []Who{Keeper}, TCP)
 	}
-	return all
+	// Every way that a stage is about is open before and after.
+	var open []Expectation
+	for _, s := range []StageName{StageOpen, StageOpenAgain} {
+		known := map[Expectation]bool{}
+		for _, e := range all {
+			if e.Stage, e.Open = s, true; !known[e] {
+				known[e] = true
+				open = append(open, e)
+			}
+		}
+	}
+	return append(open, all...)
 }
 
 // segmentLabel tells the policies of the stages which pods they are about.
@@ -148,11 +243,13 @@ const segmentLabel = "bvc-segment"
 
 // Values of the label.
 const (
-	segmentServer = "server"
 	segmentKeeper = "keeper"
 	segmentGood   = "good"
 	segmentOther  = "other"
 )
+
+// label is the value of the group's servers.
+func (g Group) label() string { return "server-" + string(g) }
 
 // label is the value that a client starts with.
 func (w Who) label() string {
@@ -218,8 +315,8 @@ func everyPort() []networkingv1.NetworkPolicyPort {
 	return []networkingv1.NetworkPolicyPort{onTCP, onOtherTCP, onUDP, onOtherUDP}
 }
 
-// policies are those of a stage, by name.
-func (s segments) policies(stage StageName) map[string]*networkingv1.NetworkPolicy {
+// policies are those that stand, by name.
+func (s segments) policies(at standing) map[string]*networkingv1.NetworkPolicy {
 	out := map[string]*networkingv1.NetworkPolicy{}
 	ingress := func(name, namespace string, of metav1.LabelSelector, rules ...networkingv1.NetworkPolicyIngressRule) {
 		out[name] = &networkingv1.NetworkPolicy{
@@ -233,13 +330,54 @@ func (s segments) policies(stage StageName) map[string]*networkingv1.NetworkPoli
 			Spec:       networkingv1.NetworkPolicySpec{PodSelector: of, PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, Egress: rules},
 		}
 	}
-	server, clients := s.selector(segmentServer), s.selector(segmentGood, segmentOther)
+	// Everybody may ask the readiness port: some networks count the kubelet's
+	// probes as traffic of others.
+	ready := networkingv1.NetworkPolicyIngressRule{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, pods.ReadyPort)}}
+	// What no stage changes for one group alone, one policy does for all. That of
+	// GroupBare is its own, so that it goes away and is not just changed.
+	var servers, open, kept, bare []string
+	for _, group := range slices.Sorted(maps.Keys(at.servers)) {
+		label, stage := group.label(), at.servers[group]
+		servers = append(servers, label)
+		switch {
+		case stage == StageBareServers:
+		case group == GroupBare:
+			bare = append(bare, label)
+		default:
+			kept = append(kept, label)
+		}
+		allow := func(from []networkingv1.NetworkPolicyPeer, ports ...networkingv1.NetworkPolicyPort) {
+			ingress(string(group)+" under test", s.serverNS, s.selector(label), networkingv1.NetworkPolicyIngressRule{From: from, Ports: ports})
+		}
+		switch stage {
+		case StageOpen:
+			open = append(open, label)
+		case StagePodLabel:
+			allow(s.from(segmentGood), onTCP)
+		case StageUpdated:
+			allow(s.from(segmentGood), onOtherTCP)
+		case StageNamespaceLabel:
+			allow([]networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.clientNS}}}}, onTCP, onUDP)
+		case StageBothLabels, StageRelabelled:
+			allow([]networkingv1.NetworkPolicyPeer{peer(s.clientNS, s.selector(segmentGood))}, onTCP)
+		}
+	}
+	for name, labels := range map[string][]string{"keeper in": kept, "keeper in bare": bare} {
+		if len(labels) > 0 {
+			ingress(name, s.serverNS, s.selector(labels...), ready,
+				networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{peer(s.clientNS, s.selector(segmentKeeper))}, Ports: everyPort()})
+		}
+	}
+	if len(open) > 0 { // from anywhere: what comes by a node port has a node's address
+		ingress("open", s.serverNS, s.selector(open...), networkingv1.NetworkPolicyIngressRule{Ports: everyPort()})
+	}
+	if at.clients == StageBareClients {
+		return out
+	}
 	toServers := func(ports ...networkingv1.NetworkPolicyPort) networkingv1.NetworkPolicyEgressRule {
-		return networkingv1.NetworkPolicyEgressRule{To: []networkingv1.NetworkPolicyPeer{peer(s.serverNS, server)}, Ports: ports}
+		return networkingv1.NetworkPolicyEgressRule{To: []networkingv1.NetworkPolicyPeer{peer(s.serverNS, s.selector(servers...))}, Ports: ports}
 	}
-	open := func(name string) { // from anywhere: what comes by a node port has a node's address
-		ingress(name, s.serverNS, server, networkingv1.NetworkPolicyIngressRule{Ports: everyPort()})
-	}
+	everybody, clients := s.selector(segmentKeeper, segmentGood, segmentOther), s.selector(segmentGood, segmentOther)
 	leave := func(namespace string) {
 		rules := []networkingv1.NetworkPolicyEgressRule{toServers(everyPort()...)}
 		for _, n := range s.nodePorts {
@@ -250,48 +388,18 @@ func (s segments) policies(stage StageName) map[string]*networkingv1.NetworkPoli
 		}
 		egress("leave "+namespace, namespace, clients, rules...)
 	}
-	// Everybody may ask the readiness port: some networks count the kubelet's
-	// probes as traffic of others.
-	ready := func(namespace string, of metav1.LabelSelector, name string) {
-		ingress(name, namespace, of, networkingv1.NetworkPolicyIngressRule{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, pods.ReadyPort)}})
+	ingress("local clients ready", s.serverNS, everybody, ready)
+	egress("keeper out", s.clientNS, s.selector(segmentKeeper), toServers(everyPort()...))
+	leave(s.serverNS)
+	if !s.crossNamespace() {
+		return out
 	}
-	if stage != StageBareServers {
-		ready(s.serverNS, server, "servers ready")
-		ingress("keeper in", s.serverNS, server, networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{peer(s.clientNS, s.selector(segmentKeeper))}, Ports: everyPort()})
-	}
-	if stage != StageBareClients {
-		all := s.selector(segmentKeeper, segmentGood, segmentOther)
-		ready(s.serverNS, all, "local clients ready")
-		if s.crossNamespace() {
-			ready(s.clientNS, all, "clients ready")
-		}
-		egress("keeper out", s.clientNS, s.selector(segmentKeeper), toServers(everyPort()...))
-		leave(s.serverNS)
-		if s.crossNamespace() && stage != StageEgress {
-			leave(s.clientNS)
-		}
-	}
-	allow := func(from []networkingv1.NetworkPolicyPeer, ports ...networkingv1.NetworkPolicyPort) {
-		ingress("under test", s.serverNS, server, networkingv1.NetworkPolicyIngressRule{From: from, Ports: ports})
-	}
-	both := []networkingv1.NetworkPolicyPeer{peer(s.clientNS, s.selector(segmentGood))}
-	switch stage {
-	case StageOpen, StageOpenAgain, StageOpenLast, StageBareClients:
-		open("open")
-	case StagePodLabel:
-		allow(s.from(segmentGood), onTCP)
-	case StageNamespaceLabel:
-		allow([]networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: s.clientNS}}}}, onTCP, onUDP)
-	case StageBothLabels:
-		allow(both, onTCP)
-	case StageUpdated, StageRelabelled:
-		allow(both, onOtherTCP)
-	case StageEgress:
-		open("open")
-		if s.crossNamespace() {
-			egress("out denied", s.clientNS, clients)
-			egress("out under test", s.clientNS, s.selector(segmentGood), toServers(onTCP))
-		}
+	ingress("clients ready", s.clientNS, everybody, ready)
+	if at.clients == StageEgress {
+		egress("out denied", s.clientNS, clients)
+		egress("out under test", s.clientNS, s.selector(segmentGood), toServers(onTCP))
+	} else {
+		leave(s.clientNS)
 	}
 	return out
 }

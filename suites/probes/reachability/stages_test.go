@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -65,6 +66,23 @@ func simulated(policies []*networkingv1.NetworkPolicy, from, to pod, protocol co
 	return direction(networkingv1.PolicyTypeEgress, from, to) && direction(networkingv1.PolicyTypeIngress, to, from)
 }
 
+// atStages are the policies that stand in each stage.
+func atStages(crossNamespace bool) map[StageName]standing {
+	out := map[StageName]standing{}
+	at := allOpen(Groups(crossNamespace)...)
+	for _, r := range rounds() {
+		at = at.after(r)
+		for _, stage := range r {
+			out[stage] = at
+		}
+	}
+	return out
+}
+
+func round(s StageName) int {
+	return slices.IndexFunc(rounds(), func(r []StageName) bool { return slices.Contains(r, s) })
+}
+
 // What is expected in each stage is what its policies say, together with a
 // default deny in each namespace; and without one, but for the bare stages.
 func TestExpectationsFollowFromPolicies(t *testing.T) {
@@ -84,9 +102,10 @@ func TestExpectationsFollowFromPolicies(t *testing.T) {
 				return pod{namespace, labels.Set{cluster.LabelRun: "run", segmentLabel: segment}, ""}
 			}
 			checked := 0
+			standing := atStages(s.crossNamespace())
 			for _, e := range Expectations(s.crossNamespace()) {
 				var policies []*networkingv1.NetworkPolicy
-				for _, p := range s.policies(e.Stage) {
+				for _, p := range s.policies(standing[e.Stage]) {
 					policies = append(policies, p)
 				}
 				if c.defaulted {
@@ -96,7 +115,7 @@ func TestExpectationsFollowFromPolicies(t *testing.T) {
 				if e.Who == GoodLocal || e.Who == OtherLocal {
 					from.namespace = "a"
 				}
-				if slices.Index(StageNames(), e.Stage) >= slices.Index(StageNames(), StageRelabelled) {
+				if round(e.Stage) >= round(StageRelabelled) {
 					switch e.Who {
 					case Good:
 						from.labels[segmentLabel] = segmentOther
@@ -116,7 +135,7 @@ func TestExpectationsFollowFromPolicies(t *testing.T) {
 				if !c.defaulted && (e.Stage == StageBareServers || e.Stage == StageBareClients) {
 					want = true
 				}
-				if got := simulated(policies, from, of("a", segmentServer), way.protocol, way.port); got != want {
+				if got := simulated(policies, from, of("a", e.Group.label()), way.protocol, way.port); got != want {
 					t.Errorf("%+v: the policies say %t", e, got)
 				}
 				checked++
@@ -128,21 +147,54 @@ func TestExpectationsFollowFromPolicies(t *testing.T) {
 	}
 }
 
-// Between two stages no policy leaves the Keeper out, and only policies that
-// differ are touched.
+// No policy ever leaves the Keeper out, but where there is to be none.
 func TestKeeperIsNeverShutOut(t *testing.T) {
 	s := segments{runID: "run", serverNS: "a", clientNS: "b"}
 	keeper := pod{"b", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentKeeper}, ""}
-	server := pod{"a", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentServer}, ""}
-	for _, stage := range StageNames() {
+	for stage, at := range atStages(true) {
 		var policies []*networkingv1.NetworkPolicy
-		for _, p := range s.policies(stage) {
+		for _, p := range s.policies(at) {
 			policies = append(policies, p)
 		}
-		for _, p := range []corev1.Protocol{corev1.ProtocolTCP} {
-			if !simulated(policies, keeper, server, p, pods.EchoPort) {
-				t.Errorf("%s: the Keeper is shut out", stage)
+		for _, group := range Groups(true) {
+			server := pod{"a", labels.Set{cluster.LabelRun: "run", segmentLabel: group.label()}, ""}
+			if !simulated(policies, keeper, server, corev1.ProtocolTCP, pods.EchoPort) {
+				t.Errorf("%s: the Keeper is shut out of %s", stage, group)
 			}
+		}
+	}
+}
+
+// Stages of one round are about servers of their own, and what opens is made
+// anew or goes away: a network that overlooks changes is for its own stage.
+func TestRounds(t *testing.T) {
+	for _, r := range rounds() {
+		about := map[Group]StageName{}
+		for _, stage := range r {
+			if other, twice := about[stage.Group()]; twice {
+				t.Errorf("%s and %s are about the same servers at the same time", stage, other)
+			}
+			about[stage.Group()] = stage
+			if len(r) > 1 && slices.Contains([]StageName{StageOpen, StageOpenAgain, StageEgress, StageBareClients}, stage) {
+				t.Errorf("%s is not alone in its round", stage)
+			}
+		}
+	}
+	s := segments{runID: "run", serverNS: "a", clientNS: "b"}
+	for _, cross := range []bool{true, false} {
+		if !cross {
+			s.clientNS = "a"
+		}
+		before := s.policies(allOpen(Groups(cross)...))
+		at := atStages(cross)
+		for _, r := range rounds() {
+			now := s.policies(at[r[0]])
+			for name, p := range now {
+				if was, there := before[name]; there && !equality.Semantic.DeepEqual(was.Spec, p.Spec) && (name != "podLabel under test" || r[0] != StageUpdated) {
+					t.Errorf("%v: %q is changed", r, name)
+				}
+			}
+			before = now
 		}
 	}
 }
@@ -152,7 +204,7 @@ func TestKeeperIsNeverShutOut(t *testing.T) {
 func TestNodePortsMayBeTried(t *testing.T) {
 	s := segments{runID: "run", serverNS: "a", clientNS: "b", nodePorts: []nodePort{{"192.0.2.1", 30001}, {"2001:db8::1", 30001}}}
 	var policies []*networkingv1.NetworkPolicy
-	for _, p := range s.policies(StageDenied) {
+	for _, p := range s.policies(atStages(true)[StageDenied]) {
 		policies = append(policies, p)
 	}
 	from := pod{"b", labels.Set{cluster.LabelRun: "run", segmentLabel: segmentGood}, ""}
