@@ -56,8 +56,8 @@ func captureOnLoopback(t *testing.T) {
 		}
 		for _, l := range links {
 			if l.name == "lo" {
-				s := Sniff{Nonce: runNonce, Peers: []netip.Addr{loopback}, Canaries: names}
-				return s.listen(ctx, NewWriter(out, runNonce), matcher(t, names), []link{l}, []netip.Addr{loopback})
+				s := Sniff{Nonce: runNonce, Peers: map[netip.Addr]string{loopback: "2"}, Canaries: names}
+				return s.listen(ctx, NewWriter(out, runNonce), matcher(t, names), []link{l}, nil, []netip.Addr{loopback})
 			}
 		}
 		return errors.New("no loopback")
@@ -83,7 +83,7 @@ func captureOnLoopback(t *testing.T) {
 	if last.Dropped != 0 || last.Truncated != 0 || len(last.Hits) != 1 || h.Outer != OuterTCP || h.Offset < ipv4Header+20 || h.Frames < size>>17 {
 		t.Errorf("%+v", last)
 	}
-	if carried := last.Peers[OuterTCP]; carried < size || carried > size*3/2 {
+	if carried := last.Peers["2"][OuterTCP].Bytes; carried < size || carried > size*3/2 {
 		t.Errorf("%d bytes counted, %d sent", carried, size)
 	}
 	cancel()

@@ -93,13 +93,15 @@ func (m *Matcher) Find(frame []byte) (name string, offset int, found bool) {
 // Outer is the outermost protocol above IP in which a frame left.
 type Outer string
 
-// Outer protocols. Those over UDP are told by their usual ports.
+// Outer protocols. Those over UDP are told by their usual ports, WireGuard also
+// by the form of its packets: its port is often another.
 const (
 	OuterTCP       Outer = "tcp"
 	OuterUDP       Outer = "udp"
 	OuterWireGuard Outer = "wireguard"
 	OuterESP       Outer = "esp"
 	OuterESPInUDP  Outer = "espInUdp"
+	OuterMACsec    Outer = "macsec"
 	OuterVXLAN     Outer = "vxlan"
 	OuterGeneve    Outer = "geneve"
 	OuterIPIP      Outer = "ipip"
@@ -111,38 +113,81 @@ const (
 const (
 	etherIPv4, etherIPv6                                  = 0x0800, 0x86dd
 	etherVLAN, etherQinQ                                  = 0x8100, 0x88a8
+	etherMACsec, etherBridged                             = 0x88e5, 0x6558
 	protoTCP, protoUDP, protoESP, protoGRE                = 6, 17, 50, 47
 	protoIPv4, protoIPv6                                  = 4, 41
 	protoHopByHop, protoRouting, protoFragment, protoDest = 0, 43, 44, 60
 	protoAH                                               = 51
 	etherHeader, vlanTag, ipv4Header, ipv6Header          = 14, 4, 20, 40
+	udpHeader, overlayHeader                              = 8, 8
 )
 
-// ParseEthernet gives the destination and the outer protocol of an Ethernet
-// frame; without IP in it the destination is the zero Addr.
-func ParseEthernet(frame []byte) (netip.Addr, Outer) {
+// Packet is what the headers of a frame say.
+type Packet struct {
+	// To is the outermost destination: the zero Addr where there is no IP to read.
+	To    netip.Addr
+	Outer Outer
+	// Sealed: the innermost header that can be read is that of a protocol that
+	// encrypts what follows. Only such a packet can have carried a payload that
+	// was not seen in it; TCP, other UDP and an overlay around them carry what is
+	// somebody else's.
+	Sealed bool
+}
+
+// maxLayers bounds packets in packets.
+const maxLayers = 4
+
+// ParseEthernet reads the headers of an Ethernet frame.
+func ParseEthernet(frame []byte) Packet { return ethernet(frame, maxLayers) }
+
+// ParsePacket does the same from the network header on, with the frame's
+// EtherType.
+func ParsePacket(packet []byte, etherType uint16) Packet {
+	return network(packet, etherType, maxLayers)
+}
+
+func ethernet(frame []byte, layers int) Packet {
 	if len(frame) < etherHeader {
-		return netip.Addr{}, OuterOther
+		return Packet{Outer: OuterOther}
 	}
 	kind, rest := binary.BigEndian.Uint16(frame[12:]), frame[etherHeader:]
 	for (kind == etherVLAN || kind == etherQinQ) && len(rest) >= vlanTag {
 		kind, rest = binary.BigEndian.Uint16(rest[2:]), rest[vlanTag:]
 	}
-	return ParsePacket(rest, kind)
+	if kind == etherMACsec {
+		// E and C of the tag: encrypted, and not only authenticated. What goes to a group is no payload of one peer.
+		const encrypted = 0x0c
+		return Packet{Outer: OuterMACsec, Sealed: len(rest) > 0 && rest[0]&encrypted == encrypted && frame[0]&1 == 0}
+	}
+	return network(rest, kind, layers)
 }
 
-// ParsePacket does the same from the network header on, with the frame's
-// EtherType.
-func ParsePacket(packet []byte, etherType uint16) (netip.Addr, Outer) {
+func network(packet []byte, etherType uint16, layers int) Packet {
+	if layers == 0 {
+		return Packet{Outer: OuterOther}
+	}
+	of := func(to netip.Addr, proto byte, payload []byte) Packet {
+		outer, sealed := outerOf(proto, payload, layers-1)
+		return Packet{To: to, Outer: outer, Sealed: sealed}
+	}
+	// Only a first fragment has what follows IP's own header; that one is of ESP, every fragment says.
+	later := func(to netip.Addr, proto byte) Packet {
+		if proto == protoESP {
+			return Packet{To: to, Outer: OuterESP, Sealed: true}
+		}
+		return Packet{To: to, Outer: OuterOther}
+	}
 	switch {
 	case etherType == etherIPv4 && len(packet) >= ipv4Header && packet[0]>>4 == 4:
 		to := netip.AddrFrom4([4]byte(packet[16:20]))
 		length := int(packet[0]&0x0f) * 4
-		// Only a first fragment has the ports.
-		if length < ipv4Header || len(packet) < length || binary.BigEndian.Uint16(packet[6:])&0x1fff != 0 {
-			return to, OuterOther
+		switch {
+		case length < ipv4Header || len(packet) < length:
+			return Packet{To: to, Outer: OuterOther}
+		case binary.BigEndian.Uint16(packet[6:])&0x1fff != 0:
+			return later(to, packet[9])
 		}
-		return to, outerOf(packet[9], packet[length:])
+		return of(to, packet[9], packet[length:])
 	case etherType == etherIPv6 && len(packet) >= ipv6Header && packet[0]>>4 == 6:
 		to := netip.AddrFrom16([16]byte(packet[24:40]))
 		proto, rest := packet[6], packet[ipv6Header:]
@@ -156,48 +201,108 @@ func ParsePacket(packet []byte, etherType uint16) (netip.Addr, Outer) {
 				length = (int(rest[1]) + 2) * 4
 			case proto == protoFragment:
 				if binary.BigEndian.Uint16(rest[2:])&0xfff8 != 0 {
-					return to, OuterOther
+					return later(to, rest[0])
 				}
 				length = 8
 			}
 			if length == 0 || length > len(rest) {
-				return to, outerOf(proto, rest)
+				return of(to, proto, rest)
 			}
 			proto, rest = rest[0], rest[length:]
 		}
 	}
-	return netip.Addr{}, OuterOther
+	return Packet{Outer: OuterOther}
 }
 
 // udpPorts tell what UDP carries.
 var udpPorts = map[uint16]Outer{
-	51820: OuterWireGuard, 51871: OuterWireGuard, 4500: OuterESPInUDP, 4789: OuterVXLAN, 8472: OuterVXLAN, 6081: OuterGeneve,
+	51820: OuterWireGuard, 51821: OuterWireGuard, 51871: OuterWireGuard, 4500: OuterESPInUDP, 4789: OuterVXLAN, 8472: OuterVXLAN, 6081: OuterGeneve,
 }
 
-func outerOf(proto byte, payload []byte) Outer {
+// outerOf gives the protocol above IP, and whether it or one inside it encrypts.
+func outerOf(proto byte, payload []byte, layers int) (outer Outer, sealed bool) {
 	switch proto {
 	case protoTCP:
-		return OuterTCP
+		return OuterTCP, false
 	case protoESP:
-		return OuterESP
+		return OuterESP, true
 	case protoGRE:
-		return OuterGRE
-	case protoIPv4, protoIPv6:
-		return OuterIPIP
+		return OuterGRE, insideGRE(payload, layers).Sealed
+	case protoIPv4:
+		return OuterIPIP, network(payload, etherIPv4, layers).Sealed
+	case protoIPv6:
+		return OuterIPIP, network(payload, etherIPv6, layers).Sealed
 	case protoUDP:
-		if len(payload) < 8 {
-			return OuterUDP
-		}
-		// Overlays use the port as the destination and any as the source.
-		if outer, known := udpPorts[binary.BigEndian.Uint16(payload[2:])]; known {
-			return outer
-		}
-		if outer := udpPorts[binary.BigEndian.Uint16(payload)]; outer == OuterWireGuard || outer == OuterESPInUDP {
-			return outer
-		}
-		return OuterUDP
+		return overUDPOf(payload, layers)
 	}
-	return OuterOther
+	return OuterOther, false
+}
+
+func overUDPOf(packet []byte, layers int) (outer Outer, sealed bool) {
+	if len(packet) < udpHeader {
+		return OuterUDP, false
+	}
+	payload := packet[udpHeader:]
+	outer, known := udpPorts[binary.BigEndian.Uint16(packet[2:])]
+	if !known {
+		// Overlays use the port as the destination and any as the source.
+		outer = udpPorts[binary.BigEndian.Uint16(packet)]
+		if outer != OuterWireGuard && outer != OuterESPInUDP {
+			outer = OuterUDP
+		}
+	}
+	switch outer {
+	case OuterVXLAN:
+		return outer, len(payload) >= overlayHeader && ethernet(payload[overlayHeader:], layers).Sealed
+	case OuterGeneve:
+		return outer, insideGeneve(payload, layers).Sealed
+	case OuterESPInUDP:
+		// Four zeros where ESP has its number: the keys are negotiated.
+		return outer, len(payload) >= 8 && binary.BigEndian.Uint32(payload) != 0
+	case OuterWireGuard:
+		return outer, wireGuardData(payload)
+	}
+	if wireGuardData(payload) {
+		return OuterWireGuard, true
+	}
+	return OuterUDP, false
+}
+
+// wireGuardData knows a packet of WireGuard that carries another by its type, by
+// the three reserved zeros after that and by a counter far below its end.
+func wireGuardData(payload []byte) bool {
+	return len(payload) >= 32 && binary.LittleEndian.Uint32(payload) == 4 && binary.LittleEndian.Uint64(payload[8:])>>40 == 0
+}
+
+func insideGeneve(payload []byte, layers int) Packet {
+	if len(payload) < overlayHeader {
+		return Packet{Outer: OuterOther}
+	}
+	return inside(payload, overlayHeader+4*int(payload[0]&0x3f), layers)
+}
+
+func insideGRE(payload []byte, layers int) Packet {
+	if len(payload) < 4 {
+		return Packet{Outer: OuterOther}
+	}
+	length := 4
+	for _, flag := range [...]byte{0x80, 0x20, 0x10} { // checksum, key, number
+		if payload[0]&flag != 0 {
+			length += 4
+		}
+	}
+	return inside(payload, length, layers)
+}
+
+// inside reads what follows a header that names its content at its third byte.
+func inside(payload []byte, length, layers int) Packet {
+	if len(payload) < length {
+		return Packet{Outer: OuterOther}
+	}
+	if kind := binary.BigEndian.Uint16(payload[2:]); kind != etherBridged {
+		return network(payload[length:], kind, layers)
+	}
+	return ethernet(payload[length:], layers)
 }
 
 // parseNamed reads name=value.

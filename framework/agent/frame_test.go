@@ -57,9 +57,89 @@ func TestOuterProtocols(t *testing.T) {
 		OuterOther:     {ipv4(1, nil)},
 	} {
 		for i, f := range frames {
-			if to, got := ParseEthernet(f); got != want || to != netip.MustParseAddr("10.0.0.7") {
-				t.Errorf("%s, frame %d: %s to %s", want, i, got, to)
+			if got := ParseEthernet(f); got.Outer != want || got.To != netip.MustParseAddr("10.0.0.7") {
+				t.Errorf("%s, frame %d: %+v", want, i, got)
 			}
+		}
+	}
+}
+
+// wireGuard is a packet of WireGuard's that carries another, counted so far.
+func wireGuard(kind byte, counter uint64) []byte {
+	p := make([]byte, 48)
+	p[0] = kind
+	binary.BigEndian.PutUint32(p[4:], 0xdecafbad)
+	binary.LittleEndian.PutUint64(p[8:], counter)
+	return p
+}
+
+func inEthernet(kind uint16, packet []byte) []byte {
+	f := make([]byte, etherHeader)
+	binary.BigEndian.PutUint16(f[12:], kind)
+	return joined(f, packet)
+}
+
+// Only what encrypts can have carried a payload that was not seen: for the
+// control it counts, and nothing else does.
+func TestSealed(t *testing.T) {
+	esp := joined([]byte{0, 0, 1, 2}, make([]byte, 40))
+	in := func(to uint16, payload []byte) []byte { return ipv4(protoUDP, joined(ports(40000, to), payload)) }
+	vxlan, geneve := []byte{8, 0, 0, 0, 0, 0, 1, 0}, []byte{1, 0, 0x65, 0x58, 0, 0, 1, 0, 9, 9, 9, 9}
+	geneveIP := []byte{0, 0, 8, 0, 0, 0, 1, 0}
+	gre, greKey := []byte{0, 0, 8, 0}, []byte{0x20, 0, 0x65, 0x58, 1, 2, 3, 4}
+	fragment := func(proto byte, payload []byte) []byte {
+		f := ipv4(proto, payload)
+		f[21] = 8
+		return f
+	}
+	group := inEthernet(etherMACsec, []byte{0x0c, 0})
+	group[0] = 1
+	deep := esp
+	for range maxLayers + 1 {
+		deep = joined(ipv4(protoIPv4, nil)[etherHeader:], deep)
+	}
+	for _, c := range []struct {
+		name   string
+		frame  []byte
+		outer  Outer
+		sealed bool
+	}{
+		{"ESP", ipv4(protoESP, esp), OuterESP, true},
+		{"a later fragment of ESP", fragment(protoESP, esp), OuterESP, true},
+		{"ESP over UDP", in(4500, esp), OuterESPInUDP, true},
+		{"WireGuard", in(51820, wireGuard(4, 9)), OuterWireGuard, true},
+		{"WireGuard on another port", in(4711, wireGuard(4, 9)), OuterWireGuard, true},
+		{"VXLAN in WireGuard", in(51871, joined(wireGuard(4, 9), vxlan, ipv4(protoTCP, ports(1, 2)))), OuterWireGuard, true},
+		{"ESP in VXLAN", in(8472, joined(vxlan, ipv4(protoESP, esp))), OuterVXLAN, true},
+		{"ESP in Geneve with an option", in(6081, joined(geneve, ipv4(protoESP, esp))), OuterGeneve, true},
+		{"WireGuard in Geneve without Ethernet", in(6081, joined(geneveIP, in(51820, wireGuard(4, 1))[etherHeader:])), OuterGeneve, true},
+		{"ESP in IPIP", ipv4(protoIPv4, ipv4(protoESP, esp)[etherHeader:]), OuterIPIP, true},
+		{"ESP in GRE", ipv4(protoGRE, joined(gre, ipv4(protoESP, esp)[etherHeader:])), OuterGRE, true},
+		{"ESP in GRE with a key", ipv4(protoGRE, joined(greKey, ipv4(protoESP, esp))), OuterGRE, true},
+		{"MACsec", inEthernet(etherMACsec, []byte{0x2c, 0}), OuterMACsec, true},
+		{"MACsec in a VLAN", inEthernet(etherVLAN, []byte{0, 7, 0x88, 0xe5, 0x0c, 0}), OuterMACsec, true},
+
+		{"MACsec that only authenticates", inEthernet(etherMACsec, []byte{0x20, 0}), OuterMACsec, false},
+		{"MACsec to a group", group, OuterMACsec, false},
+		{"MACsec cut", inEthernet(etherMACsec, nil), OuterMACsec, false},
+		{"TCP", ipv4(protoTCP, joined(ports(1, 51820), wireGuard(4, 9))), OuterTCP, false},
+		{"UDP", in(53, esp), OuterUDP, false},
+		{"UDP of the form of another version", in(4711, wireGuard(5, 9)), OuterUDP, false},
+		{"UDP that begins alike", in(4711, wireGuard(4, 1<<40)), OuterUDP, false},
+		{"a handshake of WireGuard", in(51820, wireGuard(1, 9)), OuterWireGuard, false},
+		{"a negotiation of keys", in(4500, make([]byte, 40)), OuterESPInUDP, false},
+		{"that a way is kept open", in(4500, []byte{0xff}), OuterESPInUDP, false},
+		{"VXLAN", in(4789, joined(vxlan, ipv4(protoTCP, ports(1, 2)))), OuterVXLAN, false},
+		{"VXLAN cut", in(4789, vxlan[:7]), OuterVXLAN, false},
+		{"Geneve", in(6081, joined(geneve, ipv4(protoUDP, ports(1, 2)))), OuterGeneve, false},
+		{"Geneve cut in an option", in(6081, geneve[:10]), OuterGeneve, false},
+		{"IPIP", ipv4(protoIPv4, ipv4(protoTCP, ports(1, 2))[etherHeader:]), OuterIPIP, false},
+		{"GRE", ipv4(protoGRE, gre), OuterGRE, false},
+		{"a later fragment of UDP", fragment(protoUDP, esp), OuterOther, false},
+		{"deeper than is read", inEthernet(etherIPv4, deep), OuterIPIP, false},
+	} {
+		if got := ParseEthernet(c.frame); got.Outer != c.outer || got.Sealed != c.sealed {
+			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
 }
@@ -79,11 +159,6 @@ func TestOuterInOtherFrames(t *testing.T) {
 	v6 = joined(v6, []byte{protoFragment, 0, 0, 0, 0, 0, 0, 0, protoUDP, 0, 0, 1, 0, 0, 0, 0}, ports(9, 8472))
 	later := bytes.Clone(v6)
 	later[ipv6Header+8+3] = 8
-	ethernet := func(kind uint16, packet []byte) []byte {
-		f := make([]byte, etherHeader)
-		binary.BigEndian.PutUint16(f[12:], kind)
-		return joined(f, packet)
-	}
 	v4 := netip.MustParseAddr("10.0.0.7")
 	for _, c := range []struct {
 		name  string
@@ -94,15 +169,15 @@ func TestOuterInOtherFrames(t *testing.T) {
 		{"two VLAN tags", tagged, v4, OuterESP},
 		{"a later fragment", fragment, v4, OuterOther},
 		{"IP options", options, v4, OuterWireGuard},
-		{"IPv6 with extension headers", ethernet(etherIPv6, v6), peer, OuterVXLAN},
-		{"a later fragment of IPv6", ethernet(etherIPv6, later), peer, OuterOther},
-		{"ARP", ethernet(0x0806, make([]byte, 28)), netip.Addr{}, OuterOther},
-		{"IPv4 that is none", ethernet(etherIPv4, v6), netip.Addr{}, OuterOther},
-		{"cut in the header", ethernet(etherIPv4, []byte{0x45, 0}), netip.Addr{}, OuterOther},
+		{"IPv6 with extension headers", inEthernet(etherIPv6, v6), peer, OuterVXLAN},
+		{"a later fragment of IPv6", inEthernet(etherIPv6, later), peer, OuterOther},
+		{"ARP", inEthernet(0x0806, make([]byte, 28)), netip.Addr{}, OuterOther},
+		{"IPv4 that is none", inEthernet(etherIPv4, v6), netip.Addr{}, OuterOther},
+		{"cut in the header", inEthernet(etherIPv4, []byte{0x45, 0}), netip.Addr{}, OuterOther},
 		{"nothing", nil, netip.Addr{}, OuterOther},
 	} {
-		if to, outer := ParseEthernet(c.frame); to != c.to || outer != c.outer {
-			t.Errorf("%s: %s to %s, want %s to %s", c.name, outer, to, c.outer, c.to)
+		if got := ParseEthernet(c.frame); got.To != c.to || got.Outer != c.outer {
+			t.Errorf("%s: %+v, want %s to %s", c.name, got, c.outer, c.to)
 		}
 	}
 }
@@ -157,6 +232,8 @@ func TestMatcherTakesCanariesOfOneRun(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add(ipv4(protoUDP, ports(1, 51820)), uint16(20))
 	f.Add([]byte{}, uint16(0))
+	f.Add(ipv4(protoUDP, joined(ports(1, 8472), []byte{8, 0, 0, 0, 0, 0, 1, 0}, ipv4(protoESP, make([]byte, 8)))), uint16(20))
+	f.Add(ipv4(protoGRE, joined([]byte{0xb0, 0, 0x65, 0x58}, make([]byte, 12), inEthernet(etherMACsec, []byte{0x0c}))), uint16(20))
 	f.Add(bytes.Repeat([]byte{7}, CanarySize), uint16(3))
 	var c Canary
 	for i := range c {

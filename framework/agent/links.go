@@ -24,6 +24,8 @@ type link struct {
 	// network namespace.
 	lower, master int
 	elsewhere     bool
+	// offloads: it encrypts, and leaves that to the network card below.
+	offloads bool
 }
 
 // way is one route: whatever goes to the prefix leaves by the device.
@@ -64,7 +66,7 @@ func readLinks() ([]link, error) {
 			case unix.IFLA_LINK_NETNSID:
 				l.elsewhere = true
 			case unix.IFLA_LINKINFO:
-				l.kind = infoKind(a.Value)
+				l.kind, l.offloads = linkInfo(a.Value)
 			}
 		}
 		links = append(links, l)
@@ -72,19 +74,45 @@ func readLinks() ([]link, error) {
 	return links, nil
 }
 
-// infoKind finds the name of the kind among the nested attributes.
-func infoKind(nested []byte) string {
+// linkInfo finds the name of the kind among the nested attributes, and whether
+// such a device encrypts by the network card.
+func linkInfo(nested []byte) (kind string, offloads bool) {
+	var data []byte
+	eachAttribute(nested, func(attribute uint16, value []byte) {
+		switch attribute {
+		case unix.IFLA_INFO_KIND:
+			kind = unix.ByteSliceToString(value)
+		case unix.IFLA_INFO_DATA:
+			data = value
+		}
+	})
+	if kind != macsec {
+		return kind, false
+	}
+	// A kernel that does not say whether it encrypts is taken to.
+	encrypts, offload := true, false
+	eachAttribute(data, func(attribute uint16, value []byte) {
+		switch {
+		case len(value) == 0:
+		case attribute == unix.IFLA_MACSEC_ENCRYPT:
+			encrypts = value[0] != 0
+		case attribute == unix.IFLA_MACSEC_OFFLOAD:
+			offload = value[0] != 0
+		}
+	})
+	return kind, encrypts && offload
+}
+
+// eachAttribute reads nested attributes, as far as they are whole.
+func eachAttribute(nested []byte, do func(attribute uint16, value []byte)) {
 	for len(nested) >= unix.SizeofRtAttr {
 		length := int(binary.NativeEndian.Uint16(nested))
 		if length < unix.SizeofRtAttr || length > len(nested) {
-			return ""
+			return
 		}
-		if binary.NativeEndian.Uint16(nested[2:])&^unix.NLA_F_NESTED == unix.IFLA_INFO_KIND {
-			return unix.ByteSliceToString(nested[unix.SizeofRtAttr:length])
-		}
+		do(binary.NativeEndian.Uint16(nested[2:])&^unix.NLA_F_NESTED, nested[unix.SizeofRtAttr:length])
 		nested = nested[min(len(nested), (length+3)&^3):]
 	}
-	return ""
 }
 
 // readWays asks the kernel for the routes of every table.
@@ -153,16 +181,11 @@ func nextHops(data []byte) []way {
 			break
 		}
 		w := way{device: int(int32(binary.NativeEndian.Uint32(data[4:])))}
-		for own := data[unix.SizeofRtNexthop:length]; len(own) >= unix.SizeofRtAttr; {
-			size := int(binary.NativeEndian.Uint16(own))
-			if size < unix.SizeofRtAttr || size > len(own) {
-				break
+		eachAttribute(data[unix.SizeofRtNexthop:length], func(attribute uint16, value []byte) {
+			if attribute == unix.RTA_GATEWAY {
+				w.gateway, _ = netip.AddrFromSlice(value)
 			}
-			if binary.NativeEndian.Uint16(own[2:]) == unix.RTA_GATEWAY {
-				w.gateway, _ = netip.AddrFromSlice(own[unix.SizeofRtAttr:size])
-			}
-			own = own[min(len(own), (size+3)&^3):]
-		}
+		})
 		out = append(out, w)
 		data = data[min(len(data), (length+3)&^3):]
 	}
@@ -215,7 +238,7 @@ func exits(links []link, ways []way, peers []netip.Addr) []link {
 	found := map[int]bool{}
 	for _, l := range links {
 		// Some networks lead frames past the routes (Open vSwitch, eBPF).
-		if l.kind == "" && l.up && physical(l) {
+		if l.up && physical(l) {
 			found[l.index] = true
 		}
 	}
@@ -255,7 +278,7 @@ func under(links []link, byIndex map[int]link, l link, depth int) []link {
 		return nil
 	}
 	switch l.kind {
-	case "":
+	case "", ipoib:
 		if physical(l) {
 			return []link{l}
 		}
@@ -264,8 +287,8 @@ func under(links []link, byIndex map[int]link, l link, depth int) []link {
 		if l.elsewhere {
 			return []link{l}
 		}
-	case "vlan", "macvlan", "ipvlan", "macsec":
-		if l.elsewhere && l.kind != "macsec" {
+	case "vlan", "macvlan", "ipvlan", macsec:
+		if l.elsewhere && l.kind != macsec {
 			return []link{l}
 		}
 		return under(links, byIndex, byIndex[l.lower], depth+1)
@@ -282,8 +305,40 @@ func under(links []link, byIndex map[int]link, l link, depth int) []link {
 	return nil
 }
 
+// Kinds that more than one place tells from others.
+const (
+	macsec = "macsec"
+	// ipoib is IP over InfiniBand: frames can be read on it as on a card, a child
+	// of it has a queue of its own.
+	ipoib = "ipoib"
+)
+
 func physical(l link) bool {
-	return l.kind == "" && (l.hardware == unix.ARPHRD_ETHER || l.hardware == unix.ARPHRD_INFINIBAND)
+	return l.kind == "" && l.hardware == unix.ARPHRD_ETHER || (l.kind == "" || l.kind == ipoib) && l.hardware == unix.ARPHRD_INFINIBAND
+}
+
+// offloaded gives the devices, by index, below one that leaves its encryption to
+// the card: there frames that the cable has encrypted are still in clear. IPsec
+// can be left to the card too, but only who may change the node's network may
+// read where.
+func offloaded(links []link) map[int]bool {
+	byIndex := map[int]link{}
+	for _, l := range links {
+		byIndex[l.index] = l
+	}
+	out := map[int]bool{}
+	for _, l := range links {
+		if !l.offloads || l.elsewhere {
+			continue
+		}
+		for _, lowest := range under(links, byIndex, l, 0) {
+			out[lowest.index] = true
+		}
+		for below, depth := l.lower, 0; below != 0 && depth < maxDepth; below, depth = byIndex[below].lower, depth+1 {
+			out[below] = true
+		}
+	}
+	return out
 }
 
 // controlTargets gives where the clear control datagram goes: gateways of

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"encoding/binary"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -60,6 +62,8 @@ func TestExits(t *testing.T) {
 		{"a pair within the node", []link{lo, eth0, ether(41, "cilium_host", "veth")}, []way{by(254, "10.1.7.0/24", 41), by(254, "10.0.0.0/24", 2)}, []string{"eth0"}},
 		{"two devices share the load", []link{lo, away(ether(2, "eth0", "veth")), away(ether(3, "eth1", "veth"))},
 			[]way{by(254, "10.0.0.0/24", 2), by(254, "10.0.0.0/24", 3)}, []string{"eth0", "eth1"}},
+		{"InfiniBand and a child of it", []link{lo, {index: 50, name: "ib0", kind: ipoib, hardware: unix.ARPHRD_INFINIBAND, up: true}, {index: 51, name: "ib0.8001", kind: ipoib, hardware: unix.ARPHRD_INFINIBAND, up: true, lower: 50}},
+			[]way{by(254, "10.0.0.0/24", 51)}, []string{"ib0", "ib0.8001"}},
 		{"no way", []link{lo, tunnel}, []way{by(254, "0.0.0.0/0", 30)}, nil},
 		{"a device under itself", []link{lo, on(ether(8, "a", "vlan"), 9), on(ether(9, "b", "vlan"), 8)}, []way{by(254, "10.0.0.0/24", 8)}, nil},
 	} {
@@ -71,6 +75,87 @@ func TestExits(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+// What lies under MACsec that is left to the card shows in clear what the cable
+// does not; nothing else is excused.
+func TestOffloaded(t *testing.T) {
+	ether := func(index int, kind string) link {
+		return link{index: index, kind: kind, hardware: unix.ARPHRD_ETHER, up: true}
+	}
+	card := func(l link, lower int) link { l.kind, l.lower, l.offloads = macsec, lower, true; return l }
+	soft := ether(9, macsec)
+	soft.lower = 3
+	part, away := ether(4, ""), card(ether(12, ""), 2)
+	part.master, away.elsewhere = 5, true
+	vlan := ether(6, "vlan")
+	vlan.lower = 2
+	for _, c := range []struct {
+		name  string
+		links []link
+		want  []int
+	}{
+		{"none", []link{ether(2, ""), ether(3, ""), soft}, nil},
+		{"of one card", []link{ether(2, ""), ether(3, ""), soft, card(ether(8, ""), 2)}, []int{2}},
+		{"over a VLAN", []link{ether(2, ""), vlan, card(ether(8, ""), 6)}, []int{2, 6}},
+		{"over several cards", []link{part, ether(5, "bond"), card(ether(8, ""), 5)}, []int{4, 5}},
+		{"of another namespace's card", []link{ether(2, ""), away}, nil},
+		{"over itself", []link{card(ether(8, ""), 8)}, []int{8}},
+	} {
+		if got := slices.Sorted(maps.Keys(offloaded(c.links))); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// attribute of netlink, padded.
+func attribute(kind uint16, value ...byte) []byte {
+	a := make([]byte, unix.SizeofRtAttr, unix.SizeofRtAttr+len(value)+3)
+	binary.NativeEndian.PutUint16(a, uint16(unix.SizeofRtAttr+len(value)))
+	binary.NativeEndian.PutUint16(a[2:], kind)
+	a = append(a, value...)
+	return append(a, make([]byte, -len(a)&3)...)
+}
+
+func TestLinkInfo(t *testing.T) {
+	named := func(kind string) []byte { return attribute(unix.IFLA_INFO_KIND, append([]byte(kind), 0)...) }
+	data := func(parts ...[]byte) []byte {
+		return attribute(unix.IFLA_INFO_DATA|unix.NLA_F_NESTED, joined(parts...)...)
+	}
+	encrypts, not := attribute(unix.IFLA_MACSEC_ENCRYPT, 1), attribute(unix.IFLA_MACSEC_ENCRYPT, 0)
+	card, software := attribute(unix.IFLA_MACSEC_OFFLOAD, 2), attribute(unix.IFLA_MACSEC_OFFLOAD, 0)
+	for _, c := range []struct {
+		name     string
+		nested   []byte
+		kind     string
+		offloads bool
+	}{
+		{"nothing", nil, "", false},
+		{"another kind", joined(named("vlan"), data(encrypts, card)), "vlan", false},
+		{"MACsec by the card", joined(named("macsec"), data(encrypts, card)), "macsec", true},
+		{"in another order", joined(data(card, encrypts), named("macsec")), "macsec", true},
+		{"by the card, whether it encrypts is not said", joined(named("macsec"), data(card)), "macsec", true},
+		{"that only authenticates", joined(named("macsec"), data(not, card)), "macsec", false},
+		{"in software", joined(named("macsec"), data(encrypts, software)), "macsec", false},
+		{"of an older kernel", joined(named("macsec"), data(encrypts)), "macsec", false},
+		{"without a value", joined(named("macsec"), data(attribute(unix.IFLA_MACSEC_OFFLOAD))), "macsec", false},
+		{"cut", joined(named("macsec"), data(card))[:14], "macsec", false},
+	} {
+		if kind, offloads := linkInfo(c.nested); kind != c.kind || offloads != c.offloads {
+			t.Errorf("%s: %q, %t", c.name, kind, offloads)
+		}
+	}
+}
+
+func FuzzLinkInfo(f *testing.F) {
+	f.Add(joined(attribute(unix.IFLA_INFO_KIND, []byte("macsec")...), attribute(unix.IFLA_INFO_DATA, attribute(unix.IFLA_MACSEC_OFFLOAD, 2)...)))
+	f.Add([]byte{3, 0, 1, 0})
+	f.Fuzz(func(t *testing.T, nested []byte) {
+		if kind, offloads := linkInfo(nested); offloads && kind != macsec {
+			t.Fatalf("%q encrypts by the card", kind)
+		}
+		nextHops(nested)
+	})
 }
 
 func TestControlTargets(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,15 +34,31 @@ type Sniffed struct {
 	Devices int `json:"devices"`
 	// Kind of the device as the kernel calls it, empty for a physical one.
 	Kind string `json:"kind"`
-	// Frames of all that left, and the bytes of those to a peer by outer protocol.
-	Frames int64           `json:"frames"`
-	Peers  map[Outer]int64 `json:"peers"`
+	// Offloaded: a device over this one leaves its encryption to the card, so that
+	// frames are in clear here which the cable has encrypted.
+	Offloaded bool `json:"offloaded"`
+	// Millis since the start.
+	Millis int64 `json:"millis"`
+	// Frames of all that left, and the bytes of those to each peer by outer
+	// protocol. What hides its destination is under UnknownPeer.
+	Frames int64                       `json:"frames"`
+	Peers  map[string]map[Outer]Volume `json:"peers"`
 	// Control counts control canaries, Hits the others by their names.
 	Control int64          `json:"control"`
 	Hits    map[string]Hit `json:"hits"`
 	// Dropped frames were not looked at, Truncated ones not as a whole.
 	Dropped   int64 `json:"dropped"`
 	Truncated int64 `json:"truncated"`
+}
+
+// UnknownPeer is where MACsec counts: its frames show no address of IP.
+const UnknownPeer = ""
+
+// Volume is what left.
+type Volume struct {
+	Bytes int64 `json:"bytes"`
+	// Sealed are those of packets that encrypt what they carry (Packet.Sealed).
+	Sealed int64 `json:"sealed"`
 }
 
 // Hit is a canary that left in clear.
@@ -55,21 +72,26 @@ type Hit struct {
 // Sniff is the role of a sniffer in the network of a node.
 type Sniff struct {
 	Nonce string
-	// Peers are the addresses of the other nodes and of the pods there.
-	Peers []netip.Addr
+	// Peers are the addresses of the other nodes and of the pods there, with the
+	// name of each node.
+	Peers map[netip.Addr]string
 	// Canaries by name, ControlCanary among them.
 	Canaries map[string]Canary
 }
 
-// ParseSniff reads the options: addresses, and canaries as name=hex.
+// ParseSniff reads the options: peers as name=address, and canaries as name=hex.
 func ParseSniff(nonce string, peers, canaries []string) (Sniff, error) {
-	s := Sniff{Nonce: nonce, Canaries: map[string]Canary{}}
-	for _, p := range peers {
-		a, err := netip.ParseAddr(p)
+	s := Sniff{Nonce: nonce, Peers: map[netip.Addr]string{}, Canaries: map[string]Canary{}}
+	for _, text := range peers {
+		name, value, err := parseNamed(text)
 		if err != nil {
-			return s, fmt.Errorf("%q is no address", p)
+			return s, err
 		}
-		s.Peers = append(s.Peers, a.Unmap())
+		a, err := netip.ParseAddr(value)
+		if err != nil {
+			return s, fmt.Errorf("%q is no address", value)
+		}
+		s.Peers[a.Unmap()] = name
 	}
 	for _, text := range canaries {
 		name, value, err := parseNamed(text)
@@ -89,26 +111,27 @@ func ParseSniff(nonce string, peers, canaries []string) (Sniff, error) {
 // tally counts the frames of one device.
 type tally struct {
 	matcher *Matcher
-	peers   map[netip.Addr]bool
+	peers   map[netip.Addr]string
+	began   time.Time
 	mu      sync.Mutex
 	sniffed Sniffed
 }
 
-func newTally(matcher *Matcher, peers []netip.Addr, kind string, devices int) *tally {
-	t := &tally{matcher: matcher, peers: map[netip.Addr]bool{}, sniffed: Sniffed{
-		Devices: devices, Kind: kind, Peers: map[Outer]int64{}, Hits: map[string]Hit{},
+func newTally(matcher *Matcher, peers map[netip.Addr]string, kind string, offloaded bool, devices int) *tally {
+	return &tally{matcher: matcher, peers: peers, began: time.Now(), sniffed: Sniffed{
+		Devices: devices, Kind: kind, Offloaded: offloaded, Peers: map[string]map[Outer]Volume{}, Hits: map[string]Hit{},
 	}}
-	for _, p := range peers {
-		t.peers[p] = true
-	}
-	return t
 }
 
 // enter counts one frame.
 func (t *tally) enter(f frame) {
-	to, outer := ParsePacket(f.data, f.etherType)
+	packet := ParsePacket(f.data, f.etherType)
 	if !f.cooked {
-		to, outer = ParseEthernet(f.data)
+		packet = ParseEthernet(f.data)
+	}
+	peer, known := t.peers[packet.To]
+	if packet.Outer == OuterMACsec {
+		peer, known = UnknownPeer, true
 	}
 	name, offset, found := t.matcher.Find(f.data)
 	t.mu.Lock()
@@ -117,8 +140,16 @@ func (t *tally) enter(f frame) {
 	if len(f.data) < f.length {
 		t.sniffed.Truncated++
 	}
-	if t.peers[to] {
-		t.sniffed.Peers[outer] += int64(f.length)
+	if known {
+		if t.sniffed.Peers[peer] == nil {
+			t.sniffed.Peers[peer] = map[Outer]Volume{}
+		}
+		v := t.sniffed.Peers[peer][packet.Outer]
+		v.Bytes += int64(f.length)
+		if packet.Sealed {
+			v.Sealed += int64(f.length)
+		}
+		t.sniffed.Peers[peer][packet.Outer] = v
 	}
 	switch {
 	case !found:
@@ -127,7 +158,7 @@ func (t *tally) enter(f frame) {
 	default:
 		h, seen := t.sniffed.Hits[name]
 		if !seen {
-			h.Offset, h.Outer = offset, outer
+			h.Offset, h.Outer = offset, packet.Outer
 		}
 		h.Frames++
 		t.sniffed.Hits[name] = h
@@ -138,7 +169,10 @@ func (t *tally) read() Sniffed {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.sniffed
-	s.Peers, s.Hits = maps.Clone(s.Peers), maps.Clone(s.Hits)
+	s.Millis, s.Hits, s.Peers = time.Since(t.began).Milliseconds(), maps.Clone(s.Hits), map[string]map[Outer]Volume{}
+	for peer, volumes := range t.sniffed.Peers {
+		s.Peers[peer] = maps.Clone(volumes)
+	}
 	return s
 }
 
@@ -164,14 +198,15 @@ func (s Sniff) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	devices := exits(links, ways, s.Peers)
+	peers := slices.Collect(maps.Keys(s.Peers))
+	devices := exits(links, ways, peers)
 	if len(devices) == 0 || len(devices) > maxDevices {
 		return fmt.Errorf("%d devices carry routes to peers: want 1 to %d", len(devices), maxDevices)
 	}
-	return s.listen(ctx, w, matcher, devices, controlTargets(ways, s.Peers, devices))
+	return s.listen(ctx, w, matcher, devices, offloaded(links), controlTargets(ways, peers, devices))
 }
 
-func (s Sniff) listen(ctx context.Context, w *Writer, matcher *Matcher, devices []link, targets []netip.Addr) error {
+func (s Sniff) listen(ctx context.Context, w *Writer, matcher *Matcher, devices []link, offloaded map[int]bool, targets []netip.Addr) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	var taps []tap
@@ -188,7 +223,7 @@ func (s Sniff) listen(ctx context.Context, w *Writer, matcher *Matcher, devices 
 		if err != nil {
 			return err
 		}
-		t := tap{link: l, capture: c, tally: newTally(matcher, s.Peers, l.kind, len(devices))}
+		t := tap{link: l, capture: c, tally: newTally(matcher, s.Peers, l.kind, offloaded[l.index], len(devices))}
 		taps = append(taps, t)
 		reading.Go(func() {
 			if err := c.read(ctx, t.tally.enter); err != nil {

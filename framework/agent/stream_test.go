@@ -7,7 +7,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,8 +155,8 @@ func TestNoWay(t *testing.T) {
 
 func TestTally(t *testing.T) {
 	all := canaries(t, 2)
-	peer := addresses("10.0.0.7")
-	tally := newTally(matcher(t, map[string]Canary{ControlCanary: all[0], "a": all[1]}), peer, "veth", 3)
+	peers := map[netip.Addr]string{netip.MustParseAddr("10.0.0.7"): "2", netip.MustParseAddr("10.0.0.8"): "3"}
+	tally := newTally(matcher(t, map[string]Canary{ControlCanary: all[0], "a": all[1]}), peers, "veth", true, 3)
 	enter := func(data []byte, length int) { tally.enter(frame{data: data, etherType: etherIPv4, length: length}) }
 	hit := ipv4(protoUDP, joined(ports(1, 4789), all[1][:]))
 	enter(hit, len(hit))
@@ -164,32 +167,46 @@ func TestTally(t *testing.T) {
 	enter(other, len(other))
 	enter(ipv4(protoESP, nil), 4000) // cut
 	tally.enter(frame{data: ipv4(protoUDP, ports(1, 51820))[etherHeader:], etherType: etherIPv4, cooked: true, length: 28})
+	sealed := ipv4(protoUDP, joined(ports(1, 51820), wireGuard(4, 9)))
+	enter(sealed, len(sealed))
+	second := ipv4(protoESP, nil)
+	second[33] = 8 // to the other peer
+	enter(second, 70)
+	enter(inEthernet(etherMACsec, []byte{0x0c}), 50)
 	got := tally.read()
-	if got.Devices != 3 || got.Kind != "veth" || got.Frames != 5 || got.Control != 1 || got.Truncated != 1 || len(got.Hits) != 1 {
+	if got.Devices != 3 || got.Kind != "veth" || !got.Offloaded || got.Millis < 0 || got.Frames != 8 || got.Control != 1 || got.Truncated != 3 || len(got.Hits) != 1 {
 		t.Errorf("%+v", got)
 	}
 	if h := got.Hits["a"]; h.Frames != 2 || h.Offset != 42 || h.Outer != OuterVXLAN {
 		t.Errorf("%+v", h)
 	}
-	for outer, want := range map[Outer]int64{OuterVXLAN: int64(len(hit)), OuterTCP: int64(len(again)), OuterESP: 4000, OuterWireGuard: 28, OuterUDP: 0} {
-		if got.Peers[outer] != want {
-			t.Errorf("%s: %d bytes, want %d", outer, got.Peers[outer], want)
-		}
+	wireGuards := int64(len(sealed))
+	want := map[string]map[Outer]Volume{
+		"2": {OuterVXLAN: {int64(len(hit)), 0}, OuterTCP: {int64(len(again)), 0}, OuterESP: {4000, 4000}, OuterWireGuard: {28 + wireGuards, wireGuards}},
+		"3": {OuterESP: {70, 70}}, UnknownPeer: {OuterMACsec: {50, 50}},
 	}
+	if !reflect.DeepEqual(got.Peers, want) {
+		t.Errorf("got  %+v\nwant %+v", got.Peers, want)
+	}
+	got.Peers["2"][OuterESP] = Volume{}
 	got.Hits["b"] = Hit{}
-	if len(tally.read().Hits) != 1 {
+	if now := tally.read(); len(now.Hits) != 1 || now.Peers["2"][OuterESP].Bytes != 4000 {
 		t.Error("what was read is what is counted in")
 	}
 }
 
 // What a sniffer writes at most is a line that Read takes, and no frame is in it.
 func TestLongestLineOfASniffer(t *testing.T) {
-	s := Sniffed{Devices: 99, Kind: "openvswitch", Frames: 1 << 62, Control: 1 << 62, Dropped: 1 << 62, Truncated: 1 << 62, Peers: map[Outer]int64{}, Hits: map[string]Hit{}}
-	for _, o := range []Outer{OuterTCP, OuterUDP, OuterWireGuard, OuterESP, OuterESPInUDP, OuterVXLAN, OuterGeneve, OuterIPIP, OuterGRE, OuterOther} {
-		s.Peers[o] = 1 << 62
+	s := Sniffed{Devices: 99, Kind: "openvswitch", Offloaded: true, Millis: 1 << 62, Frames: 1 << 62, Control: 1 << 62, Dropped: 1 << 62, Truncated: 1 << 62, Peers: map[string]map[Outer]Volume{UnknownPeer: {OuterMACsec: {1 << 62, 1 << 62}}}, Hits: map[string]Hit{}}
+	// Two neighbours and the control plane.
+	for _, peer := range []string{"1", "2", "3"} {
+		s.Peers[peer] = map[Outer]Volume{}
+		for _, o := range []Outer{OuterTCP, OuterUDP, OuterWireGuard, OuterESP, OuterESPInUDP, OuterVXLAN, OuterGeneve, OuterIPIP, OuterGRE, OuterOther} {
+			s.Peers[peer][o] = Volume{1 << 62, 1 << 62}
+		}
 	}
-	// Three legs to two peers over two protocols (suites/probes/wire).
-	for i := range 12 {
+	// Three legs to two peers, one of them to a third, over two protocols (suites/probes/wire).
+	for i := range 14 {
 		s.Hits[fmt.Sprintf("service-10-10-tcp-%02d", i)] = Hit{Frames: 1 << 62, Offset: 65535, Outer: OuterWireGuard}
 	}
 	var out bytes.Buffer
@@ -205,11 +222,13 @@ func TestLongestLineOfASniffer(t *testing.T) {
 func TestParseSniff(t *testing.T) {
 	c := canaries(t, 2)
 	control, other := ControlCanary+"="+c[0].String(), "a="+c[1].String()
-	s, err := ParseSniff(runNonce, []string{"10.0.0.7", "::ffff:10.0.0.8"}, []string{control, other})
-	if err != nil || len(s.Peers) != 2 || !s.Peers[1].Is4() || s.Canaries["a"] != c[1] {
+	s, err := ParseSniff(runNonce, []string{"2=10.0.0.7", "2=::ffff:10.0.0.8", "3=fd00::7"}, []string{control, other})
+	want := map[netip.Addr]string{netip.MustParseAddr("10.0.0.7"): "2", netip.MustParseAddr("10.0.0.8"): "2", netip.MustParseAddr("fd00::7"): "3"}
+	if err != nil || !maps.Equal(s.Peers, want) || s.Canaries["a"] != c[1] {
 		t.Errorf("%+v: %v", s, err)
 	}
-	for _, bad := range [][2][]string{{{"10.0.0.7"}, {other}}, {{}, {control}}, {{"here"}, {control}}, {{"10.0.0.7"}, {control, "a"}}, {{"10.0.0.7"}, {control, "a=1"}}} {
+	peer := []string{"2=10.0.0.7"}
+	for _, bad := range [][2][]string{{peer, {other}}, {{}, {control}}, {{"2=here"}, {control}}, {{"10.0.0.7"}, {control}}, {{"=10.0.0.7"}, {control}}, {peer, {control, "a"}}, {peer, {control, "a=1"}}} {
 		if _, err := ParseSniff(runNonce, bad[0], bad[1]); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

@@ -47,7 +47,7 @@ func wireCommands(nonce *string) []*cobra.Command {
 		Use: "sniff", Short: "Count what leaves the node for its peers, and canaries in it", Args: noArguments,
 		Long: `Listens on the devices by which packets to the peers leave this node, and writes counters: frames, bytes to the peers by
 outer protocol, and where a canary was in clear. Frames are neither kept nor written. Needs CAP_NET_RAW.`,
-		Example: "  bvc agent sniff --nonce 5f3a --peer 10.0.0.7 --canary control=CANARY",
+		Example: "  bvc agent sniff --nonce 5f3a --peer 2=10.0.0.7 --canary control=CANARY",
 		RunE: func(c *cobra.Command, _ []string) error {
 			sniff, err := agent.ParseSniff(*nonce, peers, canaries)
 			if err != nil {
@@ -56,7 +56,7 @@ outer protocol, and where a canary was in clear. Frames are neither kept nor wri
 			return toolFailed(sniff.Run(c.Context(), c.OutOrStdout()))
 		},
 	}
-	n.Flags().StringArrayVar(&peers, "peer", nil, "address of a peer, may be given several times")
+	n.Flags().StringArrayVar(&peers, "peer", nil, "name=address of a peer, may be given several times")
 	n.Flags().StringArrayVar(&canaries, "canary", nil, "name=canary, may be given several times; the one called control is sent in clear by the sniffer itself")
 	return []*cobra.Command{r, s, n}
 }
