@@ -58,11 +58,28 @@ func SelectWorkers(nodes []corev1.Node, limit int) Selection {
 // Schedulable reports whether a pod without tolerations, and our image, can
 // run on the node.
 func Schedulable(n corev1.Node) bool {
-	return !n.Spec.Unschedulable && NodeReady(n) &&
-		n.Status.NodeInfo.OperatingSystem == "linux" && n.Status.NodeInfo.Architecture == "amd64" &&
+	return !n.Spec.Unschedulable && RunsImages(n) &&
 		!slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 			return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
 		})
+}
+
+// RunsImages reports whether a pod with tolerations, and our image, can run on
+// the node: cordons and taints do not count.
+func RunsImages(n corev1.Node) bool {
+	return NodeReady(n) && n.Status.NodeInfo.OperatingSystem == "linux" && n.Status.NodeInfo.Architecture == "amd64"
+}
+
+// controlPlaneRoles are labels, and keys of taints, of nodes that run the
+// control plane; all but the first are older ones.
+var controlPlaneRoles = [...]string{"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", "node-role.kubernetes.io/controlplane"}
+
+// ControlPlane reports whether the node bears the role of the control plane.
+func ControlPlane(n corev1.Node) bool {
+	return slices.ContainsFunc(controlPlaneRoles[:], func(role string) bool {
+		_, labelled := n.Labels[role]
+		return labelled || slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.Key == role })
+	})
 }
 
 // NodeReady reports whether the node says that it is ready.

@@ -43,6 +43,32 @@ func TestSchedulable(t *testing.T) {
 	}
 }
 
+func TestControlPlane(t *testing.T) {
+	label := func(key string) func(*corev1.Node) {
+		return func(n *corev1.Node) { n.Labels = map[string]string{key: ""} }
+	}
+	for name, c := range map[string]struct {
+		change func(*corev1.Node)
+		want   bool
+	}{
+		"plain":            {nil, false},
+		"label":            {label("node-role.kubernetes.io/control-plane"), true},
+		"older label":      {label("node-role.kubernetes.io/master"), true},
+		"taint alone":      {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane"}} }, true},
+		"another role":     {label("node-role.kubernetes.io/worker"), false},
+		"another's taint":  {tainted(corev1.TaintEffectNoSchedule), false},
+		"role of etcd":     {label("node-role.kubernetes.io/etcd"), false},
+		"a name like that": {label("control-plane"), false},
+	} {
+		if got := ControlPlane(node("n", c.change)); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+	if cordoned := node("n", func(n *corev1.Node) { n.Spec.Unschedulable = true }); !RunsImages(cordoned) {
+		t.Error("a cordoned node runs no pod that tolerates it")
+	}
+}
+
 func TestSelectWorkersIsEvenAndStable(t *testing.T) {
 	var nodes []corev1.Node
 	for i := 29; i >= 0; i-- {

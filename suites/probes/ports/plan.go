@@ -40,13 +40,6 @@ type plan struct {
 	aims     []aim
 }
 
-// Labels of nodes that run the control plane; the second is the older one.
-var controlPlaneLabels = [...]string{"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
-
-func isControlPlane(n corev1.Node) bool {
-	return slices.ContainsFunc(controlPlaneLabels[:], func(l string) bool { _, there := n.Labels[l]; return there })
-}
-
 // machinesOf chooses at most limit nodes: control planes first, then those on
 // which pods will knock, whose way to their own node is another than to others,
 // and of the rest evenly.
@@ -58,7 +51,7 @@ func machinesOf(nodes []corev1.Node, knockers []cluster.Node, limit int) []machi
 		switch {
 		case slices.ContainsFunc(knockers, func(k cluster.Node) bool { return k.Name == n.Name }):
 			knocking = append(knocking, n)
-		case isControlPlane(n):
+		case cluster.ControlPlane(n):
 			chosen = append(chosen, n)
 		default:
 			others = append(others, n)
@@ -72,7 +65,7 @@ func machinesOf(nodes []corev1.Node, knockers []cluster.Node, limit int) []machi
 	}
 	out := make([]machine, 0, len(chosen))
 	for i, n := range chosen {
-		m := machine{index: i + 1, name: n.Name, controlPlane: isControlPlane(n), kubeletPort: 10250}
+		m := machine{index: i + 1, name: n.Name, controlPlane: cluster.ControlPlane(n), kubeletPort: 10250}
 		if p := n.Status.DaemonEndpoints.KubeletEndpoint.Port; p != 0 {
 			m.kubeletPort = int(p)
 		}

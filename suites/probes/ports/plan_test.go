@@ -15,7 +15,7 @@ import (
 func node(name string, controlPlane bool, addresses ...string) corev1.Node {
 	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	if controlPlane {
-		n.Labels[controlPlaneLabels[0]] = ""
+		n.Labels["node-role.kubernetes.io/control-plane"] = ""
 	}
 	for _, a := range addresses {
 		n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: a})

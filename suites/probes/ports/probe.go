@@ -156,7 +156,7 @@ func prepare(ctx context.Context, env *cluster.Env, o *Observation) (*measuremen
 	machines := machinesOf(nodes.Items, selection.Nodes, cluster.NodeLimit)
 	o.Nodes, o.SchedulableNodes, o.KnockingPods, o.MachineCount = len(nodes.Items), selection.Schedulable, len(selection.Nodes), len(machines)
 	for _, n := range nodes.Items {
-		if isControlPlane(n) {
+		if cluster.ControlPlane(n) {
 			o.ControlPlanes++
 		}
 	}

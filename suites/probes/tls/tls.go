@@ -278,11 +278,11 @@ func nodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpoint)
 			endpoints[k] = append(endpoints[k], e)
 		}
 		add(Kubelet, cmp.Or(int(n.Status.DaemonEndpoints.KubeletEndpoint.Port), portKubelet))
-		if _, own := n.Labels["node-role.kubernetes.io/etcd"]; own || controlPlane(n) {
+		if _, own := n.Labels["node-role.kubernetes.io/etcd"]; own || cluster.ControlPlane(n) {
 			add(Etcd, portEtcd)
 			add(Etcd, portEtcdPeers)
 		}
-		if controlPlane(n) {
+		if cluster.ControlPlane(n) {
 			add(ControllerManager, portControllerManager)
 			add(Scheduler, portScheduler)
 		}
@@ -297,12 +297,6 @@ func internalAddress(n corev1.Node) string {
 		}
 	}
 	return ""
-}
-
-func controlPlane(n corev1.Node) bool {
-	_, today := n.Labels["node-role.kubernetes.io/control-plane"]
-	_, before := n.Labels["node-role.kubernetes.io/master"]
-	return today || before
 }
 
 // clusterDomain finds the cluster's DNS domain, empty where there is none, as

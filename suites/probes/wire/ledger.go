@@ -1,12 +1,13 @@
 package wire
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
-	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
 // ledger holds what all agents have said so far.
@@ -106,24 +107,70 @@ func (l *ledger) behind(nodes int, since snapshot, times int64) int {
 	return count
 }
 
-// devicesOf gives what left a node between two snapshots. Canaries are named by
-// the leg, so that all that was ever seen of them is of it.
-func devicesOf(node int, p prefix, before, ended, after snapshot) []Device {
+// millis of the device that has listened for the shortest time on any of the
+// nodes; a node without a device has listened for none.
+func (s snapshot) millis(nodes int) int64 {
+	least := int64(math.MaxInt64)
+	for node := 1; node <= nodes; node++ {
+		if len(s[node]) == 0 {
+			return 0
+		}
+		for _, d := range s[node] {
+			least = min(least, d.Millis)
+		}
+	}
+	return least
+}
+
+// volumes sums what went to the peers, and what hides to whom it went.
+func volumes(d agent.Sniffed, peers []int) map[agent.Outer]agent.Volume {
+	out := map[agent.Outer]agent.Volume{}
+	add := func(peer string) {
+		for outer, v := range d.Peers[peer] {
+			out[outer] = agent.Volume{Bytes: out[outer].Bytes + v.Bytes, Sealed: out[outer].Sealed + v.Sealed}
+		}
+	}
+	add(agent.UnknownPeer)
+	for _, p := range peers {
+		add(strconv.Itoa(p))
+	}
+	return out
+}
+
+func sealed(of map[agent.Outer]agent.Volume) int64 {
+	var n int64
+	for _, v := range of {
+		n += v.Sealed
+	}
+	return n
+}
+
+// moments are the snapshots of a leg: when others alone sent, when the streams
+// began, when they had ended, and when all of them was looked at.
+type moments struct{ idle, before, ended, after snapshot }
+
+// devicesOf gives what left a node for its peers. Canaries are named by the leg,
+// so that all that was ever seen of them is of it.
+func devicesOf(node int, p prefix, peers []int, m moments) []Device {
+	idle, before, ended, after := m.idle, m.before, m.ended, m.after
 	names := make([]string, 0, len(after[node]))
 	for name := range after[node] {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	out := []Device{}
-	for _, name := range names {
-		now, then := after[node][name], before[node][name]
+	for i, name := range names {
+		now, then, first := after[node][name], before[node][name], idle[node][name]
 		d := Device{
-			Name: v1alpha1.Plain(name, 32), Kind: v1alpha1.Plain(now.Kind, 32), Carried: []Carried{}, Seen: []Seen{},
+			Name: deviceName(name, i+1), Kind: deviceKind(now.Kind), Offloaded: now.Offloaded, Carried: []Carried{}, Seen: []Seen{},
 			ControlBefore: then.Control, ControlAfter: now.Control - ended[node][name].Control, Dropped: now.Dropped, Truncated: now.Truncated,
+			Millis: now.Millis - then.Millis, IdleMillis: then.Millis - first.Millis,
 		}
-		for outer, bytes := range now.Peers {
-			if more := bytes - then.Peers[outer]; more > 0 {
-				d.Carried = append(d.Carried, Carried{Outer: outer, Bytes: more})
+		earlier := volumes(then, peers)
+		d.IdleSealed = sealed(earlier) - sealed(volumes(first, peers))
+		for outer, v := range volumes(now, peers) {
+			if more := v.Bytes - earlier[outer].Bytes; more > 0 {
+				d.Carried = append(d.Carried, Carried{Outer: outer, Bytes: more, Sealed: v.Sealed - earlier[outer].Sealed})
 				d.PeerBytes += more
 			}
 		}

@@ -4,6 +4,8 @@
 package wire
 
 import (
+	"time"
+
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
@@ -20,19 +22,62 @@ type Observation struct {
 	DatagramBytes int64 `json:"datagramBytes"`
 	// Trouble is why nothing could be measured, empty when something was.
 	Trouble cluster.Trouble `json:"trouble"`
+	// ControlPlane is its part in the leg from host to host.
+	ControlPlane ControlPlane `json:"controlPlane"`
 	// The legs, each for itself.
 	PodToPod     Leg `json:"podToPod"`
 	PodToService Leg `json:"podToService"`
 	HostToHost   Leg `json:"hostToHost"`
 }
 
+// ControlPlane says how nodes of the control plane, which take no pods of
+// others as a rule, were measured: networks like to exempt them.
+type ControlPlane struct {
+	// Nodes counts those that bear the role.
+	Nodes int  `json:"nodes"`
+	Part  Part `json:"part"`
+	// Trouble is why the node that was to be added was not measured, empty when it
+	// was.
+	Trouble cluster.Trouble `json:"trouble"`
+}
+
+// Part of the control plane in the measurement.
+type Part string
+
+// Parts.
+const (
+	// NoNode: no node of the cluster bears the role.
+	NoNode Part = "none"
+	// AmongMeasured: one of the measured nodes bears it.
+	AmongMeasured Part = "amongMeasured"
+	// Added: one was added for the leg from host to host, by the index after that
+	// of the last measured node.
+	Added Part = "added"
+	// Unavailable: none of them can run our image now.
+	Unavailable Part = "unavailable"
+)
+
 // Leg is one kind of way between nodes.
 type Leg struct {
 	// Trouble is why senders or receivers did not run, empty when they did.
 	Trouble cluster.Trouble `json:"trouble"`
-	// Senders has one for each measured node.
+	// Family is that of the receivers' addresses to which streams went;
+	// OtherFamily: they had addresses of the other one, too.
+	Family      Family `json:"family"`
+	OtherFamily bool   `json:"otherFamily"`
+	// Senders has one for each measured node, and on the leg from host to host one
+	// for the node of the control plane that was added.
 	Senders []Sender `json:"senders"`
 }
+
+// Family of IP addresses.
+type Family string
+
+// Families. A leg on which they are mixed has none.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
 
 // Protocol of a stream.
 type Protocol string
@@ -50,7 +95,7 @@ func Protocols() []Protocol { return []Protocol{TCP, UDP} }
 type Sender struct {
 	// Node by index, from 1.
 	Node int `json:"node"`
-	// Streams to every peer of the node (Peers) over every protocol.
+	// Streams to every peer of the node (Peers, HostPeers) over every protocol.
 	Streams []Stream `json:"streams"`
 	// ListenedDevices is how many devices the sniffer on the node listened on;
 	// there is an element of Devices for each.
@@ -73,16 +118,27 @@ type Stream struct {
 
 // Device is what left by one device of the sending node.
 type Device struct {
+	// Name as the node has it, where it is of a usual form and so says nothing of
+	// the site, and else a number.
 	Name string `json:"name"`
 	// Kind as the kernel calls it, empty for a physical device.
 	Kind string `json:"kind"`
+	// Offloaded: MACsec over this device is left to the network card, so that
+	// frames are in clear here which the cable has encrypted.
+	Offloaded bool `json:"offloaded"`
 	// The clear control canary was seen so often from the sniffer's start until
 	// the leg began, and after its last stream had ended.
 	ControlBefore int64 `json:"controlBefore"`
 	ControlAfter  int64 `json:"controlAfter"`
 	// PeerBytes left for addresses of the peers during the leg; the sum of Carried.
+	// Millis is how long the leg took.
 	PeerBytes int64     `json:"peerBytes"`
 	Carried   []Carried `json:"carried"`
+	Millis    int64     `json:"millis"`
+	// IdleSealed are bytes of the kind of Carried.Sealed that left in the
+	// IdleMillis before the leg: what others send.
+	IdleSealed int64 `json:"idleSealed"`
+	IdleMillis int64 `json:"idleMillis"`
 	// Seen are canaries of the leg's streams that left in clear.
 	Seen []Seen `json:"seen"`
 	// Dropped frames were not looked at, Truncated ones not whole; both since the
@@ -95,6 +151,30 @@ type Device struct {
 type Carried struct {
 	Outer agent.Outer `json:"outer"`
 	Bytes int64       `json:"bytes"`
+	// Sealed are those of packets that encrypt what they carry, themselves or one
+	// inside them. A payload that was not seen can have been in these alone.
+	Sealed int64 `json:"sealed"`
+}
+
+// IdleTime is how long a sniffer listens before each leg.
+const IdleTime = 4 * time.Second
+
+// Foreign is what others would have sent under encryption during the leg, had
+// they gone on as before it.
+func (d Device) Foreign() int64 {
+	if d.IdleMillis <= 0 {
+		return 0
+	}
+	return int64(float64(d.IdleSealed) * float64(d.Millis) / float64(d.IdleMillis))
+}
+
+// Sealed is what left under encryption during the leg.
+func (d Device) Sealed() int64 {
+	var n int64
+	for _, c := range d.Carried {
+		n += c.Sealed
+	}
+	return n
 }
 
 // Seen is the canary of one stream in clear.
@@ -118,4 +198,19 @@ func Peers(node, nodes int) []int {
 		return []int{next}
 	}
 	return []int{next, previous}
+}
+
+// HostPeers are those on the leg from host to host. The node of the control
+// plane comes after the others and takes no place in their circle: it and the
+// first of them send to each other besides.
+func HostPeers(node, nodes int, controlPlane bool) []int {
+	switch {
+	case !controlPlane || node > nodes+1:
+		return Peers(node, nodes)
+	case node == nodes+1:
+		return []int{1}
+	case node == 1:
+		return append(Peers(node, nodes), nodes+1)
+	}
+	return Peers(node, nodes)
 }

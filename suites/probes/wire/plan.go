@@ -2,6 +2,9 @@ package wire
 
 import (
 	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,17 +44,111 @@ func (p prefix) parse(from int, name string) (to int, protocol Protocol, ok bool
 	return to, protocol, ours && two && err == nil && p.name(from, to, protocol) == name
 }
 
+// peers of the node on the leg.
+func (p prefix) peers(node, nodes int, controlPlane bool) []int {
+	switch {
+	case p == hostToHost:
+		return HostPeers(node, nodes, controlPlane)
+	case node > nodes:
+		return nil // pods have no business on the control plane
+	}
+	return Peers(node, nodes)
+}
+
 // canaries of all streams that the node sends.
-func canariesOf(node, nodes int, fresh func() agent.Canary) map[string]agent.Canary {
-	out := map[string]agent.Canary{agent.ControlCanary: fresh()}
+func canariesOf(node, nodes int, controlPlane bool) (map[string]agent.Canary, error) {
+	names := []string{agent.ControlCanary}
 	for _, p := range legs() {
-		for _, to := range Peers(node, nodes) {
+		for _, to := range p.peers(node, nodes, controlPlane) {
 			for _, protocol := range Protocols() {
-				out[p.name(node, to, protocol)] = fresh()
+				names = append(names, p.name(node, to, protocol))
 			}
 		}
 	}
-	return out
+	fresh, err := agent.NewCanaries(len(names))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]agent.Canary{}
+	for i, n := range names {
+		out[n] = fresh[i]
+	}
+	return out, nil
+}
+
+// controlPlaneOf says which part the control plane has beside the measured
+// nodes, and gives the node to add, if any.
+func controlPlaneOf(all []corev1.Node, measured []cluster.Node) (ControlPlane, *cluster.Node) {
+	c := ControlPlane{Part: NoNode}
+	var names []string
+	among := false
+	for _, n := range all {
+		if !cluster.ControlPlane(n) {
+			continue
+		}
+		c.Nodes++
+		among = among || slices.ContainsFunc(measured, func(m cluster.Node) bool { return m.Name == n.Name })
+		if cluster.RunsImages(n) {
+			names = append(names, n.Name)
+		}
+	}
+	switch {
+	case c.Nodes == 0:
+		return c, nil
+	case among:
+		c.Part = AmongMeasured
+		return c, nil
+	case len(names) == 0:
+		c.Part = Unavailable
+		return c, nil
+	}
+	c.Part = Added
+	return c, &cluster.Node{Index: len(measured) + 1, Name: slices.Min(names)}
+}
+
+// familyOf gives the family of all these addresses, none when they are mixed.
+func familyOf(hostPorts map[int]string) Family {
+	families := map[Family]bool{}
+	for _, text := range hostPorts {
+		switch a, err := netip.ParseAddrPort(text); {
+		case err != nil:
+			return ""
+		case a.Addr().Unmap().Is4():
+			families[IPv4] = true
+		default:
+			families[IPv6] = true
+		}
+	}
+	if len(families) != 1 {
+		return ""
+	}
+	if families[IPv4] {
+		return IPv4
+	}
+	return IPv6
+}
+
+// usualName are names that the kernel and systemd give to devices by their place
+// in the machine. Others may say whose machine it is, or hold a card's address.
+var usualName = regexp.MustCompile(`^(?:eth|eno|ens|enp|enP|em|ib|ibs|ibp|bond|team|vlan|veth|vxlan|wg)[0-9]+(?:[.dfinpsuv]{1,2}[0-9]+)*$`)
+
+// usualKind is the form of all kinds that the kernel has.
+var usualKind = regexp.MustCompile(`^[a-z0-9_]{0,15}$`)
+
+// deviceName and deviceKind are what the evidence calls a device, which the node
+// may call anything.
+func deviceName(name string, ordinal int) string {
+	if len(name) < 16 && usualName.MatchString(name) {
+		return name
+	}
+	return fmt.Sprintf("device-%d", ordinal)
+}
+
+func deviceKind(kind string) string {
+	if usualKind.MatchString(kind) {
+		return kind
+	}
+	return "other"
 }
 
 // Labels of the probe's pods. Receivers of pods are told by their node, for

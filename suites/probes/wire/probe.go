@@ -1,10 +1,13 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +40,9 @@ const (
 	// controls are how often the control canary is awaited before and after.
 	controls     = 2
 	controlLimit = 15 * time.Second
-	removeLimit  = 10 * time.Second
+	// idleLimit holds IdleTime and the time until the last report of it came.
+	idleLimit   = 10 * time.Second
+	removeLimit = 10 * time.Second
 )
 
 // legLabel tells the senders of one leg from those of the one before.
@@ -59,13 +64,13 @@ func needs() []check.Right {
 
 // Probe is the registered probe.
 var Probe = check.NewProbe(check.ProbeMeta{
-	Name: name, SchemaVersion: 1, Timeout: 8 * time.Minute, Weight: 2, Needs: needs(),
+	Name: name, SchemaVersion: 2, Timeout: 8 * time.Minute, Weight: 2, Needs: needs(),
 }, Observe)
 
 // Observe sends streams between nodes on every leg and listens to what leaves.
-func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
+func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 	none := func() Leg { return Leg{Senders: []Sender{}} }
-	o := Observation{StreamBytes: streamBytes, DatagramBytes: datagramBytes, PodToPod: none(), PodToService: none(), HostToHost: none()}
+	o = Observation{StreamBytes: streamBytes, DatagramBytes: datagramBytes, PodToPod: none(), PodToService: none(), HostToHost: none()}
 	stopped := func(phase string, err error) (Observation, error) { return o, &check.Stopped{Phase: phase, Err: err} }
 	list, err := env.Runner.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -77,11 +82,14 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 		return o, nil // between nodes there is nothing to measure
 	}
 	o.MeasuredNodes = len(selection.Nodes)
-	m, err := newMeasurement(env, selection.Nodes)
+	var added *cluster.Node
+	o.ControlPlane, added = controlPlaneOf(list.Items, selection.Nodes)
+	m, err := newMeasurement(env, selection.Nodes, added)
 	if err != nil {
 		return stopped("make canaries", err)
 	}
 	defer m.remove(ctx)
+	defer func() { o.ControlPlane.Trouble = m.withoutControlPlane }()
 	following, stop := context.WithCancel(ctx)
 	defer m.streams.Wait()
 	defer stop()
@@ -105,16 +113,18 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 		prefix prefix
 		leg    *Leg
 		to     map[int]string
+		second bool
 		role   string
 	}{
-		{podToPod, &o.PodToPod, m.podAddresses(receivers), senderRole},
-		{podToService, &o.PodToService, m.services, senderRole},
-		{hostToHost, &o.HostToHost, m.hostAddresses(hosts), hostSenderRole},
+		{podToPod, &o.PodToPod, m.podAddresses(receivers), several(receivers, func(s corev1.PodStatus) int { return len(s.PodIPs) }), senderRole},
+		{podToService, &o.PodToService, m.services, m.severalClusterIPs, senderRole},
+		{hostToHost, &o.HostToHost, m.hostAddresses(hosts), several(hosts, func(s corev1.PodStatus) int { return len(s.HostIPs) }), hostSenderRole},
 	} {
 		if l.leg.Trouble != cluster.NoTrouble {
 			continue
 		}
 		*l.leg = m.measure(ctx, following, l.prefix, l.role, l.to)
+		l.leg.Family, l.leg.OtherFamily = familyOf(l.to), l.second
 		if ctx.Err() != nil {
 			return stopped("leg "+string(l.prefix), ctx.Err())
 		}
@@ -128,34 +138,70 @@ type measurement struct {
 	nonce     string
 	namespace string
 	nodes     []cluster.Node
-	canaries  map[int]map[string]agent.Canary
-	// services are the addresses of the Services, by the node of the receiver.
-	services map[int]string
-	ledger   *ledger
-	streams  sync.WaitGroup
+	// controlPlane is the node that was added to the leg from host to host, nil for
+	// none; withoutControlPlane is why it was left out in the end.
+	controlPlane        *cluster.Node
+	withoutControlPlane cluster.Trouble
+	canaries            map[int]map[string]agent.Canary
+	// services are the addresses of the Services, by the node of the receiver;
+	// severalClusterIPs: they have one of the other family besides.
+	services          map[int]string
+	severalClusterIPs bool
+	ledger            *ledger
+	streams           sync.WaitGroup
 }
 
-func newMeasurement(env *cluster.Env, nodes []cluster.Node) (*measurement, error) {
+func newMeasurement(env *cluster.Env, nodes []cluster.Node, controlPlane *cluster.Node) (*measurement, error) {
 	nonce, err := cluster.NewRunID()
 	if err != nil {
 		return nil, err
 	}
 	m := &measurement{
-		env: env, nonce: nonce, namespace: env.Namespaces[0], nodes: nodes,
+		env: env, nonce: nonce, namespace: env.Namespaces[0], nodes: nodes, controlPlane: controlPlane,
 		canaries: map[int]map[string]agent.Canary{}, services: map[int]string{}, ledger: newLedger(),
 	}
-	for _, n := range nodes {
-		fresh, err := agent.NewCanaries(1 + len(legs())*len(Peers(n.Index, len(nodes)))*len(Protocols()))
-		if err != nil {
+	for _, n := range m.all() {
+		if m.canaries[n.Index], err = canariesOf(n.Index, len(nodes), controlPlane != nil); err != nil {
 			return nil, err
 		}
-		m.canaries[n.Index] = canariesOf(n.Index, len(nodes), func() agent.Canary {
-			one := fresh[0]
-			fresh = fresh[1:]
-			return one
-		})
 	}
 	return m, nil
+}
+
+// all nodes of the leg from host to host, that of the control plane last.
+func (m *measurement) all() []cluster.Node {
+	if m.controlPlane == nil {
+		return m.nodes
+	}
+	return append(slices.Clone(m.nodes), *m.controlPlane)
+}
+
+// nodesOf the leg.
+func (m *measurement) nodesOf(p prefix) []cluster.Node {
+	if p == hostToHost {
+		return m.all()
+	}
+	return m.nodes
+}
+
+func (m *measurement) peers(p prefix, node int) []int {
+	return p.peers(node, len(m.nodes), m.controlPlane != nil)
+}
+
+// leaveOut goes on without the node of the control plane: the legs of pods need
+// none, and between the others a deviation can still be seen.
+func (m *measurement) leaveOut(trouble cluster.Trouble) {
+	m.controlPlane, m.withoutControlPlane = nil, cmp.Or(trouble, cluster.Infrastructure)
+}
+
+// withControlPlane does something for its node, as long as it takes part.
+func (m *measurement) withControlPlane(do func(node cluster.Node) cluster.Trouble) {
+	if m.controlPlane == nil {
+		return
+	}
+	if trouble := do(*m.controlPlane); trouble != cluster.NoTrouble {
+		m.leaveOut(trouble)
+	}
 }
 
 func (m *measurement) remove(ctx context.Context) {
@@ -181,16 +227,25 @@ func (m *measurement) start(ctx context.Context, role, leg string, node cluster.
 		_, err := m.env.CreatePod(ctx, pods.Golden(options))
 		return err
 	case snifferRole:
-		pod := pods.OnHost(options, "NET_RAW")
+		pod := m.onHost(options, "NET_RAW")
 		// Its rings, and a core of its own while streams run.
 		pod.Spec.Containers[0].Resources.Limits[corev1.ResourceMemory] = resource.MustParse("384Mi")
 		pod.Spec.Containers[0].Resources.Limits[corev1.ResourceCPU] = resource.MustParse("1")
 		_, err := m.env.CreatePrivileged(ctx, pod)
 		return err
 	default:
-		_, err := m.env.CreatePrivileged(ctx, pods.OnHost(options))
+		_, err := m.env.CreatePrivileged(ctx, m.onHost(options))
 		return err
 	}
+}
+
+// onHost makes a pod in its node's network. The control plane keeps others away.
+func (m *measurement) onHost(options pods.Options, capabilities ...corev1.Capability) *corev1.Pod {
+	pod := pods.OnHost(options, capabilities...)
+	if m.controlPlane != nil && options.Node == m.controlPlane.Name {
+		pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	}
+	return pod
 }
 
 func (m *measurement) options(role string, node cluster.Node, args []string) pods.Options {
@@ -216,8 +271,9 @@ func (m *measurement) startReceivers(ctx context.Context) (map[int]*corev1.Pod, 
 			return nil, cluster.CreateTrouble(err)
 		}
 		m.services[node.Index] = net.JoinHostPort(s.Spec.ClusterIP, strconv.Itoa(pods.EchoPort))
+		m.severalClusterIPs = m.severalClusterIPs || len(s.Spec.ClusterIPs) > 1
 	}
-	receivers, trouble, err := m.ready(ctx, m.namespace, receiverRole)
+	receivers, trouble, err := m.ready(ctx, m.namespace, receiverRole, m.nodes)
 	if err != nil {
 		return nil, trouble
 	}
@@ -233,25 +289,35 @@ func (m *measurement) startHostReceivers(ctx, following context.Context) (map[in
 			return nil, trouble, fmt.Errorf("a pod was not accepted for worker %d: %w", node.Index, trouble)
 		}
 	}
-	hosts, trouble, err := m.ready(ctx, cluster.PrivilegedNamespace, hostReceiverRole)
+	m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+		return cluster.CreateTrouble(m.start(ctx, hostReceiverRole, "", node, "receive"))
+	})
+	hosts, trouble, err := m.ready(ctx, cluster.PrivilegedNamespace, hostReceiverRole, m.nodes)
 	if err != nil {
 		return nil, trouble, err
 	}
+	m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+		found, trouble, _ := m.ready(ctx, cluster.PrivilegedNamespace, hostReceiverRole, []cluster.Node{node})
+		maps.Copy(hosts, found)
+		return trouble
+	})
 	for index, pod := range hosts {
 		m.followHost(following, pod, func(l agent.Line) { m.ledger.fromReceiver(index, l) })
 	}
-	err = m.await(ctx, listenLimit, "receivers on all nodes to listen", func() int {
-		silent := 0
-		for _, node := range m.nodes {
-			if m.ledger.port(node.Index) == 0 {
-				silent++
-			}
+	silent := func(nodes ...cluster.Node) func() int {
+		return func() int {
+			return len(slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Node) bool { return m.ledger.port(n.Index) != 0 }))
 		}
-		return silent
-	})
-	if err != nil {
+	}
+	if m.await(ctx, listenLimit, "receivers on all nodes to listen", silent(m.nodes...)) != nil {
 		return nil, cluster.Infrastructure, errors.New("not every receiver said that it listens")
 	}
+	m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+		if m.await(ctx, listenLimit, "the receiver on the control plane to listen", silent(node)) != nil {
+			return cluster.Infrastructure
+		}
+		return cluster.NoTrouble
+	})
 	return hosts, cluster.NoTrouble, nil
 }
 
@@ -259,34 +325,48 @@ func (m *measurement) startHostReceivers(ctx, following context.Context) (map[in
 // control canary in clear; where that never comes, the observation says so.
 func (m *measurement) startSniffers(ctx, following context.Context, receivers, hosts map[int]*corev1.Pod) (cluster.Trouble, error) {
 	for _, node := range m.nodes {
-		args := []string{"sniff"}
-		for _, peer := range Peers(node.Index, len(m.nodes)) {
-			for _, ip := range hosts[peer].Status.HostIPs {
-				args = append(args, "--peer", ip.IP)
-			}
-			if pod := receivers[peer]; pod != nil {
-				for _, ip := range pod.Status.PodIPs {
-					args = append(args, "--peer", ip.IP)
-				}
-			}
-		}
-		for name, c := range m.canaries[node.Index] {
-			args = append(args, "--canary", name+"="+c.String())
-		}
-		if err := m.start(ctx, snifferRole, "", node, args...); err != nil {
+		if err := m.start(ctx, snifferRole, "", node, m.sniff(node, receivers, hosts)...); err != nil {
 			trouble := cluster.CreateTrouble(err)
 			return trouble, fmt.Errorf("a pod was not accepted for worker %d: %w", node.Index, trouble)
 		}
 	}
-	sniffers, trouble, err := m.ready(ctx, cluster.PrivilegedNamespace, snifferRole)
+	m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+		return cluster.CreateTrouble(m.start(ctx, snifferRole, "", node, m.sniff(node, receivers, hosts)...))
+	})
+	sniffers, trouble, err := m.ready(ctx, cluster.PrivilegedNamespace, snifferRole, m.nodes)
 	if err != nil {
 		return trouble, err
 	}
+	m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+		found, trouble, _ := m.ready(ctx, cluster.PrivilegedNamespace, snifferRole, []cluster.Node{node})
+		maps.Copy(sniffers, found)
+		return trouble
+	})
 	for index, pod := range sniffers {
 		m.followHost(following, pod, func(l agent.Line) { m.ledger.fromSniffer(index, l) })
 	}
-	_ = m.await(ctx, controlLimit, "the control canary on every node", func() int { return m.ledger.behind(len(m.nodes), nil, controls) })
+	_ = m.await(ctx, controlLimit, "the control canary on every node", func() int { return m.ledger.behind(len(m.all()), nil, controls) })
 	return cluster.NoTrouble, ctx.Err()
+}
+
+// sniff gives the options of the sniffer on the node.
+func (m *measurement) sniff(node cluster.Node, receivers, hosts map[int]*corev1.Pod) []string {
+	args := []string{"sniff"}
+	for _, peer := range m.peers(hostToHost, node.Index) { // those of pods are among them
+		add := func(ip string) { args = append(args, "--peer", strconv.Itoa(peer)+"="+ip) }
+		for _, ip := range hosts[peer].Status.HostIPs {
+			add(ip.IP)
+		}
+		if pod := receivers[peer]; pod != nil {
+			for _, ip := range pod.Status.PodIPs {
+				add(ip.IP)
+			}
+		}
+	}
+	for name, c := range m.canaries[node.Index] {
+		args = append(args, "--canary", name+"="+c.String())
+	}
+	return args
 }
 
 func (m *measurement) podAddresses(receivers map[int]*corev1.Pod) map[int]string {
@@ -299,32 +379,43 @@ func (m *measurement) podAddresses(receivers map[int]*corev1.Pod) map[int]string
 
 func (m *measurement) hostAddresses(hosts map[int]*corev1.Pod) map[int]string {
 	out := map[int]string{}
-	for index, pod := range hosts {
-		out[index] = net.JoinHostPort(pod.Status.HostIP, strconv.Itoa(m.ledger.port(index)))
+	for _, node := range m.all() {
+		out[node.Index] = net.JoinHostPort(hosts[node.Index].Status.HostIP, strconv.Itoa(m.ledger.port(node.Index)))
 	}
 	return out
+}
+
+// several reports whether any of the pods has addresses of both families.
+func several(pods map[int]*corev1.Pod, addresses func(corev1.PodStatus) int) bool {
+	for _, p := range pods {
+		if addresses(p.Status) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // measure sends the streams of one leg.
 func (m *measurement) measure(ctx, following context.Context, p prefix, role string, to map[int]string) Leg {
 	leg := Leg{Senders: []Sender{}}
-	before := m.ledger.snapshot()
-	var all []string
-	for _, node := range m.nodes {
-		args := []string{"send"}
-		for _, peer := range Peers(node.Index, len(m.nodes)) {
-			for _, protocol := range Protocols() {
-				name, size := p.name(node.Index, peer, protocol), int64(streamBytes)
-				if protocol == UDP {
-					size = datagramBytes
-				}
-				all = append(all, name)
-				args = append(args, "--stream", agent.Outbound{
-					Name: name, Protocol: string(protocol), Address: to[peer], Bytes: size, Canary: m.canaries[node.Index][name],
-				}.String())
-			}
+	idle := m.ledger.snapshot()
+	nodes := len(m.nodesOf(p))
+	// A sniffer that says nothing shows in the observation.
+	_ = m.await(ctx, idleLimit, "what others send", func() int {
+		if m.ledger.snapshot().millis(nodes) >= idle.millis(nodes)+IdleTime.Milliseconds() {
+			return 0
 		}
-		if err := m.start(ctx, role, string(p), node, args...); err != nil {
+		return 1
+	})
+	before := m.ledger.snapshot()
+	// The control plane first: once it is left out, nobody is asked to send to it.
+	if p == hostToHost {
+		m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+			return cluster.CreateTrouble(m.start(ctx, role, string(p), node, m.send(p, node, to)...))
+		})
+	}
+	for _, node := range m.nodes {
+		if err := m.start(ctx, role, string(p), node, m.send(p, node, to)...); err != nil {
 			leg.Trouble = cluster.CreateTrouble(err)
 			return leg
 		}
@@ -333,32 +424,65 @@ func (m *measurement) measure(ctx, following context.Context, p prefix, role str
 	if role == hostSenderRole {
 		namespace, follow = cluster.PrivilegedNamespace, m.followHost
 	}
-	senders, trouble, err := m.ready(ctx, namespace, role, legLabel+"="+string(p))
+	label := legLabel + "=" + string(p)
+	senders, trouble, err := m.ready(ctx, namespace, role, m.nodes, label)
 	if err != nil {
 		leg.Trouble = trouble
 		return leg
 	}
+	if p == hostToHost {
+		m.withControlPlane(func(node cluster.Node) cluster.Trouble {
+			found, trouble, _ := m.ready(ctx, namespace, role, []cluster.Node{node}, label)
+			maps.Copy(senders, found)
+			return trouble
+		})
+	}
 	for _, pod := range senders {
 		follow(following, pod, m.ledger.fromSender)
 	}
+	var all []string
+	for _, node := range m.nodesOf(p) {
+		for _, peer := range m.peers(p, node.Index) {
+			for _, protocol := range Protocols() {
+				all = append(all, p.name(node.Index, peer, protocol))
+			}
+		}
+	}
+	nodes = len(m.nodesOf(p))
 	// Streams that do not end are in the observation as such.
 	_ = m.await(ctx, streamsLimit, "all streams to end", func() int { return m.ledger.unsent(all) })
 	ended := m.ledger.snapshot()
 	// What the streams sent was looked at once later control canaries were seen.
-	_ = m.await(ctx, controlLimit, "the control canary on every node, again", func() int { return m.ledger.behind(len(m.nodes), ended, controls) })
-	after := m.ledger.snapshot()
-	for _, node := range m.nodes {
-		leg.Senders = append(leg.Senders, m.sender(node.Index, p, before, ended, after))
+	_ = m.await(ctx, controlLimit, "the control canary on every node, again", func() int { return m.ledger.behind(nodes, ended, controls) })
+	for _, node := range m.nodesOf(p) {
+		leg.Senders = append(leg.Senders, m.sender(node.Index, p, moments{idle, before, ended, m.ledger.snapshot()}))
 	}
 	return leg
 }
 
-func (m *measurement) sender(node int, p prefix, before, ended, after snapshot) Sender {
-	s := Sender{Node: node, Streams: []Stream{}, Devices: devicesOf(node, p, before, ended, after)}
-	for _, d := range after[node] {
+// send gives the options of the leg's sender on the node.
+func (m *measurement) send(p prefix, node cluster.Node, to map[int]string) []string {
+	args := []string{"send"}
+	for _, peer := range m.peers(p, node.Index) {
+		for _, protocol := range Protocols() {
+			name, size := p.name(node.Index, peer, protocol), int64(streamBytes)
+			if protocol == UDP {
+				size = datagramBytes
+			}
+			args = append(args, "--stream", agent.Outbound{
+				Name: name, Protocol: string(protocol), Address: to[peer], Bytes: size, Canary: m.canaries[node.Index][name],
+			}.String())
+		}
+	}
+	return args
+}
+
+func (m *measurement) sender(node int, p prefix, at moments) Sender {
+	s := Sender{Node: node, Streams: []Stream{}, Devices: devicesOf(node, p, m.peers(p, node), at)}
+	for _, d := range at.after[node] {
 		s.ListenedDevices = max(s.ListenedDevices, d.Devices)
 	}
-	for _, peer := range Peers(node, len(m.nodes)) {
+	for _, peer := range m.peers(p, node) {
 		for _, protocol := range Protocols() {
 			stream := Stream{To: peer, Protocol: protocol, Failure: agent.TimedOut}
 			if line, there := m.ledger.stream(p.name(node, peer, protocol)); there {
@@ -374,14 +498,21 @@ func (m *measurement) sender(node int, p prefix, before, ended, after snapshot) 
 	return s
 }
 
-// ready waits for the pods of a role, and returns them by index of their node.
-func (m *measurement) ready(ctx context.Context, namespace, role string, more ...string) (map[int]*corev1.Pod, cluster.Trouble, error) {
+// ready waits for the pods of a role on these nodes, and returns them by index
+// of their node.
+func (m *measurement) ready(ctx context.Context, namespace, role string, nodes []cluster.Node, more ...string) (map[int]*corev1.Pod, cluster.Trouble, error) {
 	client := m.env.Tenant
 	if namespace == cluster.PrivilegedNamespace {
 		client = m.env.Runner
 	}
 	trouble := cluster.Infrastructure
-	selected := metav1.ListOptions{LabelSelector: strings.Join(append(more, cluster.LabelRun+"="+m.env.RunID, roleLabel+"="+role), ",")}
+	names, indices := map[string]string{}, []string{}
+	for _, n := range nodes {
+		indices = append(indices, strconv.Itoa(n.Index))
+		names[strconv.Itoa(n.Index)] = n.Name
+	}
+	on := nodeLabel + " in (" + strings.Join(indices, ",") + ")"
+	selected := metav1.ListOptions{LabelSelector: strings.Join(append(more, cluster.LabelRun+"="+m.env.RunID, roleLabel+"="+role, on), ",")}
 	list, err := wait.For(ctx, podsLimit, "pods of role "+role+" to be ready",
 		func(ctx context.Context) (*corev1.PodList, error) {
 			return client.CoreV1().Pods(namespace).List(ctx, selected)
@@ -395,15 +526,16 @@ func (m *measurement) ready(ctx context.Context, namespace, role string, more ..
 				}
 				ready++
 			}
-			return ready == len(m.nodes), fmt.Sprintf("%d of %d ready", ready, len(m.nodes))
+			return ready == len(nodes), fmt.Sprintf("%d of %d ready", ready, len(nodes))
 		})
 	if err != nil {
 		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %w", role, podsLimit, trouble)
 	}
 	byNode := map[int]*corev1.Pod{}
 	for i := range list.Items {
-		index, err := strconv.Atoi(list.Items[i].Labels[nodeLabel])
-		if err != nil || index < 1 || index > len(m.nodes) || list.Items[i].Spec.NodeName != m.nodes[index-1].Name {
+		label := list.Items[i].Labels[nodeLabel]
+		index, err := strconv.Atoi(label)
+		if name, ours := names[label]; err != nil || !ours || list.Items[i].Spec.NodeName != name {
 			return nil, cluster.Infrastructure, errors.New("a pod runs on another node than it was made for")
 		}
 		byNode[index] = &list.Items[i]

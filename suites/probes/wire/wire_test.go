@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
@@ -43,6 +44,9 @@ func TestNamesOfStreams(t *testing.T) {
 			t.Errorf("%s: %d %s %t", p, to, protocol, ok)
 		}
 	}
+	if got := hostToHost.peers(3, 2, true); !slices.Equal(got, []int{1}) || podToPod.peers(3, 2, true) != nil {
+		t.Errorf("the control plane sends to %v, or as a pod", got)
+	}
 	for _, name := range []string{"", "pod-1-2", "pod-1-x-tcp", "service-1-2-tcp", "pod-11-2-tcp", "pod-1-02-tcp", agent.ControlCanary} {
 		if _, _, ok := podToPod.parse(1, name); ok {
 			t.Errorf("%q is taken for a stream from node 1", name)
@@ -50,25 +54,132 @@ func TestNamesOfStreams(t *testing.T) {
 	}
 }
 
+// The control plane takes part by two directions with one worker, and what the
+// others do is the same without it: so it can be left out at any time.
+func TestHostPeers(t *testing.T) {
+	for nodes := 2; nodes <= NodeLimit; nodes++ {
+		for node := 1; node <= nodes; node++ {
+			want := Peers(node, nodes)
+			if node == 1 {
+				want = append(want, nodes+1)
+			}
+			if got := HostPeers(node, nodes, true); !slices.Equal(got, want) {
+				t.Errorf("%d of %d: %v, want %v", node, nodes, got, want)
+			}
+			if got := HostPeers(node, nodes, false); !slices.Equal(got, Peers(node, nodes)) {
+				t.Errorf("%d of %d, no control plane: %v", node, nodes, got)
+			}
+		}
+		if got := HostPeers(nodes+1, nodes, true); !slices.Equal(got, []int{1}) {
+			t.Errorf("the control plane beside %d sends to %v", nodes, got)
+		}
+	}
+}
+
 func TestCanariesOfANode(t *testing.T) {
-	fresh, err := agent.NewCanaries(25)
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		node         int
+		controlPlane bool
+		want         int
+		some         []string
+	}{
+		{2, false, 1 + 3*2*2, []string{agent.ControlCanary, "pod-2-1-tcp", "service-2-3-udp", "host-2-1-udp"}},
+		{1, true, 1 + 3*2*2 + 2, []string{"host-1-4-tcp", "host-1-4-udp"}},
+		{4, true, 1 + 2, []string{agent.ControlCanary, "host-4-1-tcp", "host-4-1-udp"}},
+	} {
+		all, err := canariesOf(c.node, 3, c.controlPlane)
+		if err != nil || len(all) != c.want {
+			t.Errorf("node %d: %d canaries, want %d (%v)", c.node, len(all), c.want, err)
+		}
+		if _, err := agent.NewMatcher(all); err != nil {
+			t.Error(err)
+		}
+		for _, name := range c.some {
+			if _, there := all[name]; !there {
+				t.Errorf("node %d: no canary %s", c.node, name)
+			}
+		}
 	}
-	all := canariesOf(2, 3, func() agent.Canary {
-		one := fresh[0]
-		fresh = fresh[1:]
-		return one
-	})
-	if want := 1 + len(legs())*2*len(Protocols()); len(all) != want {
-		t.Errorf("%d canaries, want %d", len(all), want)
+}
+
+func node(name string, change ...func(*corev1.Node)) corev1.Node {
+	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	n.Status.NodeInfo.OperatingSystem, n.Status.NodeInfo.Architecture = "linux", "amd64"
+	for _, c := range change {
+		c(&n)
 	}
-	if _, err := agent.NewMatcher(all); err != nil {
-		t.Error(err)
+	return n
+}
+
+func TestPartOfTheControlPlane(t *testing.T) {
+	role := func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }
+	tainted := func(n *corev1.Node) {
+		n.Spec.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}}
 	}
-	for _, name := range []string{agent.ControlCanary, "pod-2-1-tcp", "service-2-3-udp", "host-2-1-udp"} {
-		if _, there := all[name]; !there {
-			t.Errorf("no canary %s", name)
+	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
+	away := func(n *corev1.Node) { n.Status.Conditions = nil }
+	arm := func(n *corev1.Node) { n.Status.NodeInfo.Architecture = "arm64" }
+	workers := []corev1.Node{node("w1"), node("w2")}
+	for _, c := range []struct {
+		name  string
+		more  []corev1.Node
+		want  ControlPlane
+		added string
+	}{
+		{"elsewhere", nil, ControlPlane{Part: NoNode}, ""},
+		{"one", []corev1.Node{node("c1", role, tainted)}, ControlPlane{Nodes: 1, Part: Added}, "c1"},
+		{"the first that is ready", []corev1.Node{node("c3", role, tainted), node("c1", role, tainted, away), node("c2", role, tainted, cordoned)}, ControlPlane{Nodes: 3, Part: Added}, "c2"},
+		{"none ready", []corev1.Node{node("c1", role, tainted, away)}, ControlPlane{Nodes: 1, Part: Unavailable}, ""},
+		{"of another architecture", []corev1.Node{node("c1", role, tainted, arm)}, ControlPlane{Nodes: 1, Part: Unavailable}, ""},
+		{"one takes pods", []corev1.Node{node("c1", role), node("c2", role, tainted)}, ControlPlane{Nodes: 2, Part: AmongMeasured}, ""},
+	} {
+		all := append(slices.Clone(workers), c.more...)
+		got, added := controlPlaneOf(all, cluster.SelectWorkers(all, NodeLimit).Nodes)
+		if got != c.want || (added == nil) != (c.added == "") || added != nil && *added != (cluster.Node{Index: 3, Name: c.added}) {
+			t.Errorf("%s: %+v, %v", c.name, got, added)
+		}
+	}
+	// More take pods than are measured, and the control plane is not among the chosen.
+	var many []corev1.Node
+	for i := range 8 {
+		many = append(many, node("w"+string(rune('0'+i))))
+	}
+	many = append(many, node("x", role))
+	if got, added := controlPlaneOf(many, cluster.SelectWorkers(many, NodeLimit).Nodes); got.Part != Added || added == nil || *added != (cluster.Node{Index: 5, Name: "x"}) {
+		t.Errorf("%+v, %v", got, added)
+	}
+}
+
+func TestFamilyOfALeg(t *testing.T) {
+	for want, all := range map[Family][]map[int]string{
+		IPv4: {{1: "10.0.0.1:80", 2: "10.0.0.2:80"}, {1: "[::ffff:10.0.0.1]:80"}},
+		IPv6: {{1: "[fd00::1]:80"}},
+		"":   {{}, {1: "10.0.0.1:80", 2: "[fd00::1]:80"}, {1: ":80"}, {1: "None:80"}},
+	} {
+		for _, to := range all {
+			if got := familyOf(to); got != want {
+				t.Errorf("%v: %q, want %q", to, got, want)
+			}
+		}
+	}
+}
+
+// A name that may say whose the machine is does not leave it.
+func TestNamesOfDevices(t *testing.T) {
+	for _, name := range []string{"eth0", "eth0.100", "ens192", "eno1np0", "enp129s0f1np1", "enP2p1s0", "enP12345s1", "ib0", "ib0.8001", "ibp5s0f0", "bond0.7", "wg0", "veth12", "team1", "em2"} {
+		if got := deviceName(name, 3); got != name {
+			t.Errorf("%s is called %s", name, got)
+		}
+	}
+	for _, name := range []string{"", "lo", "enx0242ac110002", "bond-kunde", "eth0customer", "eth0.acme1", "ens192\n", "eth\x1b[31m0", "eth0-ä", "eth1234567890123", "rechenzentrum0", "eth0 "} {
+		if got := deviceName(name, 3); got != "device-3" {
+			t.Errorf("%q is called %q", name, got)
+		}
+	}
+	for kind, want := range map[string]string{"": "", "veth": "veth", "ip6_vti": "ip6_vti", "A": "other", "abcdefghijklmnopq": "other", "v\x1b": "other"} {
+		if got := deviceKind(kind); got != want {
+			t.Errorf("kind %q is called %q", kind, got)
 		}
 	}
 }
@@ -100,25 +211,44 @@ func sniffed(device string, seq int64, s agent.Sniffed) agent.Line {
 }
 
 func TestDevicesBetweenTwoSnapshots(t *testing.T) {
+	type volumes = map[agent.Outer]agent.Volume
 	l := newLedger()
-	l.fromSniffer(1, sniffed("eth0", 1, agent.Sniffed{Devices: 2, Control: 3, Peers: map[agent.Outer]int64{agent.OuterTCP: 100}}))
-	l.fromSniffer(1, sniffed("eth1", 1, agent.Sniffed{Devices: 2}))
-	l.fromSniffer(2, sniffed("eth0", 1, agent.Sniffed{Devices: 1, Control: 9}))
+	l.fromSniffer(1, sniffed("eth0", 1, agent.Sniffed{Devices: 2, Millis: 1000, Peers: map[string]volumes{"2": {agent.OuterESP: {Bytes: 20, Sealed: 10}}}}))
+	l.fromSniffer(1, sniffed("storage-acme", 1, agent.Sniffed{Devices: 2, Millis: 900}))
+	idle := l.snapshot()
+	l.fromSniffer(1, sniffed("eth0", 2, agent.Sniffed{Devices: 2, Millis: 5000, Control: 3, Peers: map[string]volumes{
+		"2": {agent.OuterTCP: {Bytes: 100}, agent.OuterESP: {Bytes: 24, Sealed: 14}}, "3": {agent.OuterESP: {Bytes: 900, Sealed: 900}}, agent.UnknownPeer: {agent.OuterMACsec: {Bytes: 3, Sealed: 2}},
+	}}))
 	l.fromSniffer(1, agent.Line{Event: agent.Sniffing, Target: "eth9"}) // says nothing
 	before := l.snapshot()
-	l.fromSniffer(1, sniffed("eth0", 2, agent.Sniffed{Devices: 2, Control: 5, Peers: map[agent.Outer]int64{agent.OuterTCP: 100, agent.OuterESP: 7}}))
+	if got := before.millis(1); got != 900 {
+		t.Errorf("listened for %d ms, want as long as the last device", got)
+	}
+	if got := before.millis(2); got != 0 {
+		t.Errorf("listened for %d ms on a node that said nothing", got)
+	}
+	l.fromSniffer(2, sniffed("eth0", 1, agent.Sniffed{Devices: 1, Control: 9}))
+	l.fromSniffer(1, sniffed("eth0", 3, agent.Sniffed{Devices: 2, Millis: 9000, Control: 5}))
 	ended := l.snapshot()
-	l.fromSniffer(1, sniffed("eth0", 3, agent.Sniffed{Devices: 2, Control: 6, Dropped: 4, Peers: map[agent.Outer]int64{agent.OuterTCP: 150, agent.OuterESP: 9},
-		Hits: map[string]agent.Hit{"pod-1-2-udp": {Frames: 2, Offset: 5, Outer: agent.OuterVXLAN}, "service-1-2-tcp": {Frames: 1}, "pod-2-1-tcp": {Frames: 1}}}))
+	l.fromSniffer(1, sniffed("eth0", 4, agent.Sniffed{
+		Devices: 2, Millis: 13000, Control: 6, Dropped: 4, Kind: "veth", Offloaded: true, Peers: map[string]volumes{
+			"2": {agent.OuterTCP: {Bytes: 150}, agent.OuterESP: {Bytes: 33, Sealed: 21}}, "3": {agent.OuterESP: {Bytes: 9000, Sealed: 9000}}, agent.UnknownPeer: {agent.OuterMACsec: {Bytes: 8, Sealed: 7}},
+		},
+		Hits: map[string]agent.Hit{"pod-1-2-udp": {Frames: 2, Offset: 5, Outer: agent.OuterVXLAN}, "service-1-2-tcp": {Frames: 1}, "pod-2-1-tcp": {Frames: 1}},
+	}))
 	want := []Device{
 		{
-			Name: "eth0", ControlBefore: 3, ControlAfter: 1, PeerBytes: 59, Dropped: 4,
-			Carried: []Carried{{agent.OuterESP, 9}, {agent.OuterTCP, 50}}, Seen: []Seen{{2, UDP, 2, 5, agent.OuterVXLAN}},
+			Name: "eth0", Kind: "veth", Offloaded: true, ControlBefore: 3, ControlAfter: 1, PeerBytes: 64, Dropped: 4, Millis: 8000, IdleMillis: 4000, IdleSealed: 6,
+			Carried: []Carried{{agent.OuterESP, 9, 7}, {agent.OuterMACsec, 5, 5}, {agent.OuterTCP, 50, 0}}, Seen: []Seen{{2, UDP, 2, 5, agent.OuterVXLAN}},
 		},
-		{Name: "eth1", Carried: []Carried{}, Seen: []Seen{}},
+		{Name: "device-2", Carried: []Carried{}, Seen: []Seen{}},
 	}
-	if got := devicesOf(1, podToPod, before, ended, l.snapshot()); !reflect.DeepEqual(got, want) {
+	got := devicesOf(1, podToPod, []int{2}, moments{idle, before, ended, l.snapshot()})
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got[0].Foreign() != 12 || got[0].Sealed() != 12 || got[1].Foreign() != 0 {
+		t.Errorf("%d of %d bytes are of others", got[0].Foreign(), got[0].Sealed())
 	}
 	if got := l.behind(2, ended, 1); got != 1 {
 		t.Errorf("%d nodes behind, want the second", got)
