@@ -69,9 +69,10 @@ var _ = check.Register(check.Of(check.Meta{
 	Area:   check.Network,
 	Covers: []check.Covers{{Statement: "SOUVAP.7.3.3.11-UA.1", Decides: v1alpha1.Part}},
 }, wire.Probe, wireLeg{
-	of:   func(o wire.Observation) wire.Leg { return o.HostToHost },
-	name: v1alpha1.T("von Node zu Node", "from node to node"),
+	of:    func(o wire.Observation) wire.Leg { return o.HostToHost },
+	hosts: true,
+	name:  v1alpha1.T("von Node zu Node", "from node to node"),
 	remedy: v1alpha1.T(
-		"Auch den Verkehr der Nodes selbst verschlüsseln: die Node-Verschlüsselung des CNI einschalten, wo es eine hat, oder IPsec oder WireGuard unter dem Cluster einrichten.",
-		"Encrypt the traffic of the nodes themselves too: switch on the CNI's encryption of nodes where it has one, or set up IPsec or WireGuard below the cluster."),
+		"Auch den Verkehr der Nodes selbst verschlüsseln: die Node-Verschlüsselung des CNI einschalten, wo es eine hat, und Nodes der Control Plane nicht davon ausnehmen (bei Cilium node-encryption-opt-out-labels); oder IPsec oder WireGuard unter dem Cluster einrichten.",
+		"Encrypt the traffic of the nodes themselves too: switch on the CNI's encryption of nodes where it has one, and do not exempt nodes of the control plane from it (with Cilium node-encryption-opt-out-labels); or set up IPsec or WireGuard below the cluster."),
 }.judge))

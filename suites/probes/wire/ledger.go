@@ -1,11 +1,11 @@
 package wire
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 )
@@ -107,19 +107,21 @@ func (l *ledger) behind(nodes int, since snapshot, times int64) int {
 	return count
 }
 
-// millis of the device that has listened for the shortest time on any of the
-// nodes; a node without a device has listened for none.
-func (s snapshot) millis(nodes int) int64 {
-	least := int64(math.MaxInt64)
+// quiet counts the nodes on which a device, or all of them, did not yet listen
+// for so long since the earlier snapshot.
+func (l *ledger) quiet(nodes int, since snapshot, long time.Duration) int {
+	now := l.snapshot()
+	count := 0
 	for node := 1; node <= nodes; node++ {
-		if len(s[node]) == 0 {
-			return 0
+		listened := len(now[node]) > 0
+		for name, d := range now[node] {
+			listened = listened && d.Millis-since[node][name].Millis >= long.Milliseconds()
 		}
-		for _, d := range s[node] {
-			least = min(least, d.Millis)
+		if !listened {
+			count++
 		}
 	}
-	return least
+	return count
 }
 
 // volumes sums what went to the peers, and what hides to whom it went.

@@ -401,12 +401,7 @@ func (m *measurement) measure(ctx, following context.Context, p prefix, role str
 	idle := m.ledger.snapshot()
 	nodes := len(m.nodesOf(p))
 	// A sniffer that says nothing shows in the observation.
-	_ = m.await(ctx, idleLimit, "what others send", func() int {
-		if m.ledger.snapshot().millis(nodes) >= idle.millis(nodes)+IdleTime.Milliseconds() {
-			return 0
-		}
-		return 1
-	})
+	_ = m.await(ctx, idleLimit, "what others send", func() int { return m.ledger.quiet(nodes, idle, IdleTime) })
 	before := m.ledger.snapshot()
 	// The control plane first: once it is left out, nobody is asked to send to it.
 	if p == hostToHost {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -221,11 +222,13 @@ func TestDevicesBetweenTwoSnapshots(t *testing.T) {
 	}}))
 	l.fromSniffer(1, agent.Line{Event: agent.Sniffing, Target: "eth9"}) // says nothing
 	before := l.snapshot()
-	if got := before.millis(1); got != 900 {
-		t.Errorf("listened for %d ms, want as long as the last device", got)
-	}
-	if got := before.millis(2); got != 0 {
-		t.Errorf("listened for %d ms on a node that said nothing", got)
+	for want, c := range map[int]struct {
+		nodes int
+		long  time.Duration
+	}{0: {1, 0}, 1: {1, 4 * time.Second}, 2: {2, 4 * time.Second}} { // the second device, and a node that says nothing
+		if got := l.quiet(c.nodes, idle, c.long); got != want {
+			t.Errorf("%d nodes have not listened for %s, want %d", got, c.long, want)
+		}
 	}
 	l.fromSniffer(2, sniffed("eth0", 1, agent.Sniffed{Devices: 1, Control: 9}))
 	l.fromSniffer(1, sniffed("eth0", 3, agent.Sniffed{Devices: 2, Millis: 9000, Control: 5}))
