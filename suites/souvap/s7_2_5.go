@@ -158,8 +158,8 @@ func (w wireLeg) controlPlaneText(o wire.Observation) v1alpha1.Text {
 		return v1alpha1.T("Von den gemessenen Nodes gehört mindestens einer zur Control Plane.", "Of the measured nodes at least one belongs to the control plane.")
 	}
 	return v1alpha1.T(
-		fmt.Sprintf("Einer von %d Nodes der Control Plane war dabei, in beide Richtungen mit einem Worker.", o.ControlPlane.Nodes),
-		fmt.Sprintf("One of %d nodes of the control plane took part, in both directions with a worker.", o.ControlPlane.Nodes))
+		fmt.Sprintf("Ein Node der Control Plane (sie hat %d) war dabei, in beide Richtungen mit einem Worker.", o.ControlPlane.Nodes),
+		fmt.Sprintf("A node of the control plane (it has %d) took part, in both directions with a worker.", o.ControlPlane.Nodes))
 }
 
 // cardMayEncrypt: a card that encrypts gets the packet in clear, of IPsec often
