@@ -349,7 +349,7 @@ func whole(o wire.Observation) bool {
 		nodes := map[int]bool{}
 		for _, s := range leg.Senders {
 			nodes[s.Node] = true
-			if !w.wholeSender(o, s) {
+			if s.Node < 1 || s.Node > w.senders(o) || !w.wholeSender(o, s) {
 				return false
 			}
 		}
