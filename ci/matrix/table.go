@@ -137,6 +137,7 @@ var specs = []spec{
 	{name: "udp-forgotten", profile: whole, violation: "udp-forgotten", areas: networkOnly, breaks: []string{udpPolicy, denyBetween, denyWithin, denyOutgoing, denyFresh}},
 	{name: "no-default-deny", profile: whole, violation: "no-default-deny", areas: networkOnly, breaks: []string{denyBetween, denyWithin, denyOutgoing, denyFresh}},
 	{name: "plain-node-path", profile: whole, violation: "plain-node-path", areas: networkOnly, breaks: betweenNodes},
+	{name: "control-plane-exempt", profile: whole, violation: "control-plane-exempt", areas: networkOnly, breaks: betweenNodes[2:]},
 	{name: "etcd-open", profile: whole, violation: "etcd-open", areas: networkOnly, breaks: []string{etcdFromPods}},
 	{name: "kubelet-anonymous", profile: whole, violation: "kubelet-anonymous", areas: networkOnly, breaks: []string{kubeletAnonymous}},
 	{name: "api-server-tls-1.0", profile: whole, violation: "api-server-tls-1.0", areas: networkOnly, breaks: []string{apiServerTLS}},
