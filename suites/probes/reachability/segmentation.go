@@ -391,8 +391,8 @@ func (m *segmentation) server(ctx context.Context, node cluster.Node, hostPort i
 // clientLabel names a client whatever its segment is called meanwhile.
 const clientLabel = "bvc-client"
 
-// service makes the Service of one node's server of GroupEvery, with a node port where the
-// tenant gets one.
+// service makes the Service of one node's server of GroupEvery, with a node port
+// where the tenant gets one.
 func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmentation) (*corev1.Service, error) {
 	selector := m.labels(GroupEvery.label())
 	selector[nodeLabel], selector[cluster.LabelRun] = strconv.Itoa(node.Index), m.env.RunID
