@@ -131,6 +131,7 @@ var specs = []spec{
 	{name: "init-containers-forgotten", profile: whole, violation: "init-containers-forgotten", areas: admissionOnly, breaks: []string{writableRoot}},
 	{name: "tenant-relabels", profile: whole, violation: "tenant-relabels", areas: admissionOnly, breaks: []string{canLift}},
 	{name: "one-repository-verified", profile: whole, violation: "one-repository-verified", areas: admissionOnly, breaks: signatures},
+	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly, breaks: checksOf(check.Network)},
 	{name: "policy-agent-stopped", profile: whole, violation: "policy-agent-stopped", areas: networkOnly, breaks: append(segmentation(), networkPolicy)},
 	{name: "same-node-forgotten", profile: whole, violation: "same-node-forgotten", areas: networkOnly, breaks: []string{networkPolicy}},
 	{name: "egress-forgotten", profile: whole, violation: "egress-forgotten", areas: networkOnly, breaks: []string{egressPolicy, denyOutgoing}},
@@ -142,9 +143,6 @@ var specs = []spec{
 	{name: "kubelet-anonymous", profile: whole, violation: "kubelet-anonymous", areas: networkOnly, breaks: []string{kubeletAnonymous}},
 	{name: "api-server-tls-1.0", profile: whole, violation: "api-server-tls-1.0", areas: networkOnly, breaks: []string{apiServerTLS}},
 	{name: "others-tls-1.0", profile: whole, violation: "others-tls-1.0", areas: networkOnly, breaks: []string{kubeletTLS, controlPlaneTLS, extensionTLS}},
-	{name: "network-broken", profile: whole, violation: "network-broken", areas: networkOnly,
-		// Without a way to its own server a knocking pod proves nothing. Nodes still reach each other.
-		breaks: append(segmentation(), networkPolicy, denyFresh, managementPorts, etcdFromPods, apiServerDeclared, betweenNodes[0], betweenNodes[1], extensionTLS, keyLengths)},
 	{name: "slow-readiness", profile: whole, violation: "slow-readiness", areas: []check.Area{check.Lifecycle}, breaks: []string{startTime}},
 	{name: "identity-first", profile: whole, violation: "identity-first", areas: []check.Area{check.Data}, breaks: []string{secretsAtRest}},
 	{name: "native", profile: "native", areas: admissionOnly, breaks: signatures},

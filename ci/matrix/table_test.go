@@ -27,6 +27,24 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// Where nothing that checks send arrives, none of them decides anything: a pass
+// there would be one that did not look.
+func TestBrokenNetworkDecidesNothing(t *testing.T) {
+	table, err := load(".", check.Network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(table.Clusters, func(r Row) bool { return r.Name == "network-broken" })
+	if i < 0 {
+		t.Fatal("network-broken is not measured")
+	}
+	for id, outcome := range table.Clusters[i].Outcomes {
+		if outcome != v1alpha1.Inconclusive {
+			t.Errorf("%s: %s", id, outcome)
+		}
+	}
+}
+
 // What is foretold names registered checks only, each somewhere.
 func TestSpecs(t *testing.T) {
 	for _, s := range specs {

@@ -84,6 +84,9 @@ type Line struct {
 	// Client and Seq name an attempt: the client's name and a count from 1.
 	Client string `json:"client,omitempty"`
 	Seq    int64  `json:"seq,omitempty"`
+	// Begun counts the attempts on the same target that had begun when the client
+	// reported this one: those after Seq are under way.
+	Begun int64 `json:"begun,omitempty"`
 	// Target is the name by which the client dialled the server.
 	Target string `json:"target,omitempty"`
 	Result Result `json:"result,omitempty"`
@@ -390,12 +393,14 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 	for _, t := range d.Targets {
 		// The attempts that can be under way at once.
 		begun := make(chan chan ended, d.Timeout/d.Interval+1)
+		var count atomic.Int64
 		all.Go(func() {
 			defer close(begun)
 			tick := time.NewTicker(d.Interval)
 			defer tick.Stop()
 			for seq := int64(1); ; seq++ {
 				end := make(chan ended, 1)
+				count.Store(seq)
 				go func() {
 					result, detail := d.attempt(ctx, t, seq, &source)
 					end <- ended{result, detail}
@@ -420,7 +425,7 @@ func (d Dial) Run(ctx context.Context, out io.Writer) error {
 				if ctx.Err() != nil {
 					continue // cut short, as all that follow
 				}
-				if err := w.Write(Line{Event: Attempt, Client: d.Client, Target: t.Name, Seq: seq, Result: e.result, Detail: e.detail}); err != nil {
+				if err := w.Write(Line{Event: Attempt, Client: d.Client, Target: t.Name, Seq: seq, Begun: count.Load(), Result: e.result, Detail: e.detail}); err != nil {
 					once.Do(func() { writeErr = err; cancel() })
 				}
 			}

@@ -381,6 +381,9 @@ func TestAttemptsOverlap(t *testing.T) {
 		if result := map[bool]Result{true: TimedOut, false: Echo}[want == 1]; line.Seq != want || line.Result != result {
 			t.Fatalf("got %+v, want attempt %d: %s", line, want, result)
 		}
+		if want == 1 && line.Begun < 4 || line.Begun < line.Seq {
+			t.Errorf("%+v: of those under way it says nothing", line)
+		}
 		want++
 	}
 }

@@ -5,7 +5,10 @@ pod_range=10.244.0.0/16
 allowed_once=(--jump MARK --set-xmark 0x10000/0x10000)
 
 nodes() { kubectl get nodes --output jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR}{"\n"}{end}'; }
-# rule NODE -A|-D|-C RULE...: in the table that a packet comes to before kube-router's.
-rule() { docker exec "$1" iptables --wait --table mangle "$2" FORWARD "${@:3}" --match comment --comment bvc-violation; }
-with_rule() { rule "$1" -C "${@:2}" 2>/dev/null || rule "$1" -A "${@:2}"; }
-without_rule() { while rule "$1" -D "${@:2}" 2>/dev/null; do :; done; }
+# rule_in NODE CHAIN -A|-D|-C RULE...: in the table that a packet comes to before kube-router's.
+rule_in() { docker exec "$1" iptables --wait --table mangle "$3" "$2" "${@:4}" --match comment --comment bvc-violation; }
+with_rule_in() { rule_in "$1" "$2" -C "${@:3}" 2>/dev/null || rule_in "$1" "$2" -A "${@:3}"; }
+without_rule_in() { while rule_in "$1" "$2" -D "${@:3}" 2>/dev/null; do :; done; }
+# The same for what pods send.
+with_rule() { with_rule_in "$1" FORWARD "${@:2}"; }
+without_rule() { without_rule_in "$1" FORWARD "${@:2}"; }

@@ -79,6 +79,9 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 			"Der Mandant hat nur einen Namespace; was zwischen Namespaces gilt, war nicht zu beobachten. Einen zweiten mit --tenant-namespaces nennen.",
 			"The tenant has one namespace only; what holds between namespaces could not be observed. Name a second one with --tenant-namespaces."))
 	}
+	if seen.odd {
+		return without(v, v1alpha1.Inconclusive, v1alpha1.T("Die Beobachtung ist in sich nicht stimmig.", "The observation is not consistent in itself."))
+	}
 	for _, c := range v.Controls {
 		if !c.Held {
 			return without(v, v1alpha1.Inconclusive, v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+")."))
@@ -141,9 +144,20 @@ func (m seenMatrix) answered(w Way) bool {
 	})
 }
 
+// around are the open stages before and after a stage in which something is shut.
+func around(s StageName) []StageName {
+	if s == StageEgress || s == StageBareClients {
+		return []StageName{StageOpenAgain, StageOpenLast}
+	}
+	return []StageName{StageOpen, StageOpenAgain}
+}
+
 // seenMatrix is an observation by its cells.
 type seenMatrix struct {
 	Segmentation
+	// odd says that the observation holds what no probe enters: it may hide
+	// anything.
+	odd    bool
 	stages map[StageName]Stage
 	cells  map[cellKey]Cell
 }
@@ -157,14 +171,31 @@ type cellKey struct {
 }
 
 func matrix(o Segmentation) seenMatrix {
-	m := seenMatrix{o, map[StageName]Stage{}, map[cellKey]Cell{}}
+	m := seenMatrix{Segmentation: o, stages: map[StageName]Stage{}, cells: map[cellKey]Cell{}}
+	measured := map[cellKey]bool{}
+	for _, e := range Expectations(o.CrossNamespace) {
+		for _, p := range m.pairs() {
+			measured[cellKey{e.Stage, e.Group, e.Who, e.Way, p[0], p[1]}] = true
+		}
+	}
 	for _, s := range o.Stages {
+		_, twice := m.stages[s.Name]
+		m.odd = m.odd || twice || !slices.Contains(StageNames(), s.Name)
 		m.stages[s.Name] = s
 		for _, c := range s.Cells {
-			m.cells[cellKey{s.Name, c.Group, c.Who, c.Way, c.Server, c.Client}] = c
+			key := cellKey{s.Name, c.Group, c.Who, c.Way, c.Server, c.Client}
+			_, twice := m.cells[key]
+			m.odd = m.odd || twice || !measured[key] || c.odd()
+			m.cells[key] = c
 		}
 	}
 	return m
+}
+
+// odd reports counts that no log adds up to.
+func (c Cell) odd() bool {
+	return min(c.Attempts, c.Missing, c.Echoed, c.LastEchoed, c.Seen, c.Other) < 0 ||
+		c.Echoed+c.Other > c.Attempts || c.LastEchoed > c.Echoed || c.Seen > c.Attempts+c.Missing
 }
 
 // pairs are the nodes of server and client between which is measured.
@@ -301,7 +332,7 @@ func (m seenMatrix) controls(demanded []Expectation) []v1alpha1.Control {
 			continue
 		}
 		shut = append(shut, e)
-		for _, s := range []StageName{StageOpen, StageOpenAgain} {
+		for _, s := range around(e.Stage) {
 			if b := (Expectation{s, e.Group, e.Who, e.Way, true}); !slices.Contains(beside, b) {
 				beside = append(beside, b)
 			}

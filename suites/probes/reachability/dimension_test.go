@@ -1,6 +1,7 @@
 package reachability
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,8 +131,8 @@ func TestDimension(t *testing.T) {
 		{"closed after", d, 2, true, func(o *Segmentation) {
 			o.change(StageOpenAgain, Other, TCP, func(c *Cell) { c.LogComplete = false })
 		}, v1alpha1.Inconclusive, "Protokoll des Servers unvollständig"},
-		{"closed after the bare stages", bare, 2, true, func(o *Segmentation) {
-			o.change(StageOpenAgain, Good, TCP, func(c *Cell) { c.LastEchoed = 0 })
+		{"closed after the clients' stages", egress, 2, true, func(o *Segmentation) {
+			o.change(StageOpenLast, Good, TCP, func(c *Cell) { c.LastEchoed = 0 })
 		}, v1alpha1.Inconclusive, "Vorher und nachher"},
 		{"another group's servers closed before", d, 2, true, func(o *Segmentation) {
 			for i, c := range o.stage(StageOpen).Cells {
@@ -146,7 +147,23 @@ func TestDimension(t *testing.T) {
 					o.stage(StageOpen).Cells[i].Group = GroupBare
 				}
 			}
-		}, v1alpha1.Inconclusive, "nicht beobachtet"},
+		}, v1alpha1.Inconclusive, "nicht stimmig"},
+		{"a cell twice, one of them a leak", d, 2, true, func(o *Segmentation) {
+			cells := &o.stage(StageBothLabels).Cells
+			leak := (*cells)[len(*cells)-1]
+			through(&leak)
+			*cells = slices.Insert(*cells, 0, leak)
+		}, v1alpha1.Inconclusive, "nicht stimmig"},
+		{"a stage twice", d, 2, true, func(o *Segmentation) { o.Stages = append(o.Stages, *o.stage(StageBothLabels)) }, v1alpha1.Inconclusive, "nicht stimmig"},
+		{"a leak between nodes that are not", d, 2, true, func(o *Segmentation) {
+			leak := o.stage(StageBothLabels).Cells[0]
+			leak.Server, leak.Client = 7, 9
+			o.stage(StageBothLabels).Cells = append(o.stage(StageBothLabels).Cells, leak)
+		}, v1alpha1.Inconclusive, "nicht stimmig"},
+		{"counts that cancel out", d, 2, true, func(o *Segmentation) {
+			more := -5
+			o.change(StageBothLabels, Other, TCP, func(c *Cell) { more = -more; c.Seen = more })
+		}, v1alpha1.Inconclusive, "nicht stimmig"},
 		{"too few attempts", d, 2, true, func(o *Segmentation) {
 			o.change(StageBothLabels, Other, TCP, func(c *Cell) { c.Attempts = 4 })
 		}, v1alpha1.Inconclusive, "zu wenige Versuche"},

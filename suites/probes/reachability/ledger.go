@@ -15,11 +15,13 @@ type ledger struct {
 	mu       sync.Mutex
 	attempts map[route]map[int64]agent.Result
 	last     map[route]int64
-	seen     map[route]map[int64]bool
+	// begun are the attempts known to have begun.
+	begun map[route]int64
+	seen  map[route]map[int64]bool
 }
 
 func newLedger() *ledger {
-	return &ledger{attempts: map[route]map[int64]agent.Result{}, last: map[route]int64{}, seen: map[route]map[int64]bool{}}
+	return &ledger{attempts: map[route]map[int64]agent.Result{}, last: map[route]int64{}, begun: map[route]int64{}, seen: map[route]map[int64]bool{}}
 }
 
 // fromClient enters a line of a client's log.
@@ -35,6 +37,7 @@ func (l *ledger) fromClient(line agent.Line) {
 	}
 	l.attempts[r][line.Seq] = line.Result
 	l.last[r] = max(l.last[r], line.Seq)
+	l.begun[r] = max(l.begun[r], line.Seq, line.Begun)
 }
 
 // fromServer enters a line of a server's log.
@@ -54,14 +57,14 @@ func (l *ledger) fromServer(line agent.Line) {
 // marks are, for each route, the count of an attempt.
 type marks map[route]int64
 
-// next gives the first attempts that surely begin after now: the one after the
-// last that is known to have ended may be under way.
+// next gives the first attempts that surely begin after now: one more than is
+// known may be under way, for what was said last is on its way here.
 func (l *ledger) next(routes []route) marks {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := marks{}
 	for _, r := range routes {
-		m[r] = l.last[r] + 2
+		m[r] = l.begun[r] + 2
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package reachability
 
 import (
 	"testing"
+	"time"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 )
@@ -173,7 +174,7 @@ func TestLearnOpen(t *testing.T) {
 		"one client":    {map[route]bool{udp: true}, map[Way]bool{}},
 		"whatever goes": {map[route]bool{udp: true, other: true, tcp: true}, map[Way]bool{UDP: true, TCP: true, Service: true}},
 	} {
-		m := &segmentation{measurement: measurement{ledger: newLedger()}, cells: ways, open: map[Way]bool{}}
+		m := &segmentation{measurement: measurement{ledger: newLedger()}, cells: ways, open: map[Way]bool{}, restless: map[Group]bool{}}
 		settling, expected := marks{}, map[route]bool{}
 		for _, r := range []route{udp, tcp, other} {
 			settling[r], expected[r] = 1, false
@@ -185,18 +186,55 @@ func TestLearnOpen(t *testing.T) {
 				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
 			}
 		}
-		m.learn(StageDenied, m.stayed(settling, expected))
+		m.learn(StageDenied, measured{stayed: m.stayed(settling, expected), settled: true})
 		for _, w := range []Way{UDP, TCP, Service} {
 			if m.open[w] != c.want[w] {
 				t.Errorf("%s: %s: %t", name, w, m.open[w])
 			}
 		}
 		// What shuts the other end, or what is there by default, is waited for again.
-		if m.patience(StageEgress, false); len(m.open) > 0 {
+		if m.patience(StageEgress); len(m.open) > 0 {
 			t.Errorf("%s: egress does not wait for %v", name, m.open)
 		}
-		if limit := m.patience(StageBareClients, false); len(m.open) > 0 || limit != settleLimit {
+		if limit := m.patience(StageBareClients); len(m.open) > 0 || limit != settleLimit {
 			t.Errorf("%s: what is there by default is not waited for: %v, %s", name, m.open, limit)
 		}
+	}
+}
+
+// What did not settle makes the stages about the same servers shorter, and no
+// others.
+func TestPatience(t *testing.T) {
+	for name, c := range map[string]struct {
+		restless StageName
+		of       StageName
+		want     time.Duration
+	}{
+		"the same servers":          {StagePodLabel, StageUpdated, impatientLimit},
+		"others":                    {StageNamespaceLabel, StageUpdated, settleLimit},
+		"what is there by default":  {StageBareServers, StageOpenAgain, settleLimit},
+		"not even open":             {StageOpen, StageDenied, impatientLimit},
+		"the clients' end":          {StageDenied, StageEgress, settleLimit},
+		"the clients' end, default": {StageDenied, StageBareClients, settleLimit},
+	} {
+		m := &segmentation{open: map[Way]bool{}, restless: map[Group]bool{}}
+		m.learn(c.restless, measured{})
+		if got := m.patience(c.of); got != c.want {
+			t.Errorf("%s: %s after %s gets %s", name, c.of, c.restless, got)
+		}
+	}
+}
+
+// The next attempt is one that begins after now, however many are under way.
+func TestNextIsAfterThoseUnderWay(t *testing.T) {
+	l := newLedger()
+	for seq := range int64(3) {
+		l.fromClient(agent.Line{Event: agent.Attempt, Client: ourRoute.client, Target: ourRoute.server, Seq: seq + 1, Begun: seq + 5, Result: agent.TimedOut})
+	}
+	if got := l.next([]route{ourRoute})[ourRoute]; got != 9 {
+		t.Errorf("attempt %d of 7 that had begun", got)
+	}
+	if got := l.ends([]route{ourRoute})[ourRoute]; got != 3 {
+		t.Errorf("attempt %d has ended", got)
 	}
 }

@@ -154,7 +154,7 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 	m := &segmentation{
 		measurement: measurement{env: env, nonce: nonce, ledger: newLedger(), plan: plan{runID: env.RunID, nodes: nodes}},
 		segments:    s, standing: allOpen(Groups(s.crossNamespace())...), policies: map[string]*networkingv1.NetworkPolicy{},
-		names: map[Who][]string{}, cells: map[route]cell{}, open: map[Way]bool{},
+		names: map[Who][]string{}, cells: map[route]cell{}, open: map[Way]bool{}, restless: map[Group]bool{},
 	}
 	defer m.remove(ctx)
 
@@ -173,14 +173,12 @@ func ObserveSegmentation(ctx context.Context, env *cluster.Env) (Segmentation, e
 	o.OtherOpenings, o.OtherEgressOpenings = m.openings(ctx), m.egressOpenings(ctx)
 	var windows []window
 	defer func() { m.enter(&o, windows) }()
-	patient := true
 	for _, stages := range rounds() {
-		measured, settled, err := m.round(ctx, stages, patient, &o)
+		measured, err := m.round(ctx, stages, &o)
 		windows = append(windows, measured...)
 		if err != nil {
 			return stopped(string(stages[0]), err)
 		}
-		patient = patient && settled
 	}
 	m.awaitServers(ctx, windows[len(windows)-1])
 	return o, nil
@@ -202,6 +200,9 @@ type segmentation struct {
 	open map[Way]bool
 	// noIngress and noEgress say that so did every way, at this end.
 	noIngress, noEgress bool
+	// restless are the groups of which a stage did not settle, but for ways that
+	// stayed open for all; the empty one stands for the stages in which all is open.
+	restless map[Group]bool
 }
 
 // cell is which expectation a route is about.
@@ -468,9 +469,8 @@ func (m *segmentation) targets(who Who, node cluster.Node, servers map[server]*c
 }
 
 // round puts the policies of its stages into force and measures all of them at
-// the same time. It reports whether all did as expected but for ways that stayed
-// open for all.
-func (m *segmentation) round(ctx context.Context, stages []StageName, patient bool, o *Segmentation) (windows []window, settled bool, err error) {
+// the same time.
+func (m *segmentation) round(ctx context.Context, stages []StageName, o *Segmentation) (windows []window, err error) {
 	first := len(o.Stages)
 	for _, name := range stages {
 		o.Stages = append(o.Stages, Stage{Name: name, Cells: []Cell{}})
@@ -481,28 +481,26 @@ func (m *segmentation) round(ctx context.Context, stages []StageName, patient bo
 		err = m.swapLabels(ctx)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("the change of NetworkPolicies was not accepted: %w", cluster.CreateTrouble(err))
+		return nil, fmt.Errorf("the change of NetworkPolicies was not accepted: %w", cluster.CreateTrouble(err))
 	}
-	limit := m.patience(stages[0], patient)
 	measured := make([]measured, len(stages))
 	var all sync.WaitGroup
-	for i := range stages {
+	for i, name := range stages {
+		limit := m.patience(name)
 		all.Go(func() { measured[i] = m.stage(ctx, &o.Stages[first+i], limit) })
 	}
 	all.Wait()
-	settled = true
 	for i, s := range measured {
 		if s.window.from != nil {
 			s.window.stage = first + i
 			windows = append(windows, s.window)
 		}
-		settled = settled && s.settled
 		if err == nil {
 			err = s.err
 		}
-		m.learn(stages[i], s.stayed)
+		m.learn(stages[i], s)
 	}
-	return windows, settled, err
+	return windows, err
 }
 
 // measured is what became of a stage.
@@ -568,26 +566,25 @@ func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration)
 	return out
 }
 
-// patience is how long the stages of a round may take to settle. What shuts the
+// patience is how long a stage may take to settle: less where an earlier one
+// about the same servers, or one in which all is open, did not. What shuts the
 // clients' end of a way is another matter than what shuts the servers', and what
 // nobody's policies of this run shut is a third: no stage of one says what to
 // expect of another, unless nothing at all is ever shut.
-func (m *segmentation) patience(first StageName, patient bool) time.Duration {
-	switch first {
+func (m *segmentation) patience(name StageName) time.Duration {
+	restless := m.restless[""] || m.restless[name.Group()]
+	switch name {
 	case StageEgress:
 		m.open = map[Way]bool{}
-		if m.noIngress {
-			return impatientLimit
-		}
-		return settleLimit
+		restless = m.noIngress
 	case StageBareClients:
 		m.open = map[Way]bool{}
 		if m.noIngress && m.noEgress {
 			m.giveUp()
 		}
-		return settleLimit
+		restless = false
 	}
-	if !patient {
+	if restless {
 		return impatientLimit
 	}
 	return settleLimit
@@ -617,11 +614,12 @@ func (m *segmentation) stayed(settling marks, expected map[route]bool) map[Way]b
 	return out
 }
 
-// learn takes in what says something about the stages to come: only a stage in
-// which nothing but the direction counts does.
-func (m *segmentation) learn(name StageName, stayed map[Way]bool) {
-	every := len(stayed) > 1
-	for _, through := range stayed {
+// learn takes in what says something about the stages to come. Of ways that stay
+// open only a stage does in which nothing but the direction counts.
+func (m *segmentation) learn(name StageName, s measured) {
+	m.restless[name.Group()] = m.restless[name.Group()] || !s.settled
+	every := len(s.stayed) > 1
+	for _, through := range s.stayed {
 		every = every && through
 	}
 	switch {
@@ -631,7 +629,7 @@ func (m *segmentation) learn(name StageName, stayed map[Way]bool) {
 		m.noIngress = true
 		m.giveUp()
 	case name == StageDenied:
-		maps.Copy(m.open, stayed)
+		maps.Copy(m.open, s.stayed)
 	}
 }
 
@@ -773,7 +771,7 @@ func (m *segmentation) enter(o *Segmentation, windows []window) {
 	for _, w := range windows {
 		s := &o.Stages[w.stage]
 		margin := int64(closedMargin)
-		if s.Name == StageOpenAgain {
+		if s.Name == StageOpenLast {
 			margin = openMargin
 		}
 		complete := map[server]bool{}

@@ -75,21 +75,26 @@ const (
 	StageEgress StageName = "egress"
 	// StageBareClients: no policy of the run selects the clients, the servers are open.
 	StageBareClients StageName = "bareClients"
-	// StageOpenAgain is as StageOpen, but for the labels.
+	// StageOpenAgain is as StageOpen, but for the labels, between what shuts the
+	// servers' end and what shuts the clients'; StageOpenLast comes after it.
 	StageOpenAgain StageName = "openAgain"
+	StageOpenLast  StageName = "openLast"
 )
 
 // rounds are the stages in the order in which they are run. No stage changes
 // what another of its round expects: what lets clients in is changed for the
 // servers of one group, and what lets clients out, for all, has its own round.
+// A way that one stage shuts is open before another shuts it by other means, and
+// seen to be: what opens takes effect when it likes, and would look like a leak.
 func rounds() [][]StageName {
 	return [][]StageName{
 		{StageOpen},
 		{StageDenied, StagePodLabel, StageNamespaceLabel, StageBothLabels, StageBareServers},
 		{StageUpdated, StageRelabelled},
+		{StageOpenAgain},
 		{StageEgress},
 		{StageBareClients},
-		{StageOpenAgain},
+		{StageOpenLast},
 	}
 }
 
@@ -161,7 +166,7 @@ func (s standing) after(round []StageName) standing {
 	next := standing{maps.Clone(s.servers), StageOpen}
 	for _, stage := range round {
 		switch stage {
-		case StageOpen, StageOpenAgain, StageEgress, StageBareClients:
+		case StageOpen, StageOpenAgain, StageOpenLast, StageEgress, StageBareClients:
 			return standing{allOpen(slices.Collect(maps.Keys(s.servers))...).servers, stage}
 		}
 		if _, there := next.servers[stage.Group()]; there {
@@ -226,7 +231,7 @@ func Expectations(crossNamespace bool) []Expectation {
 	}
 	// Every way that a stage is about is open before and after.
 	var open []Expectation
-	for _, s := range []StageName{StageOpen, StageOpenAgain} {
+	for _, s := range []StageName{StageOpen, StageOpenAgain, StageOpenLast} {
 		known := map[Expectation]bool{}
 		for _, e := range all {
 			if e.Stage, e.Open = s, true; !known[e] {

@@ -175,7 +175,7 @@ func TestRounds(t *testing.T) {
 				t.Errorf("%s and %s are about the same servers at the same time", stage, other)
 			}
 			about[stage.Group()] = stage
-			if len(r) > 1 && slices.Contains([]StageName{StageOpen, StageOpenAgain, StageEgress, StageBareClients}, stage) {
+			if len(r) > 1 && slices.Contains([]StageName{StageOpen, StageOpenAgain, StageOpenLast, StageEgress, StageBareClients}, stage) {
 				t.Errorf("%s is not alone in its round", stage)
 			}
 		}
