@@ -255,7 +255,7 @@ func write(w io.Writer, command string, all []Comparison) {
 		whole, attempts := "not measured", ""
 		if c.All != nil {
 			attempts = fmt.Sprint(c.All.attempts())
-			whole = fmt.Sprintf("%.1f s", c.All.FinishedAt.Sub(c.All.StartedAt).Seconds())
+			whole = fmt.Sprintf("%s: %.1f s", c.All.FinishedAt.Format(time.DateTime), c.All.FinishedAt.Sub(c.All.StartedAt).Seconds())
 			if n := len(c.All.Stages); n < len(c.Peer.Stages) {
 				whole += fmt.Sprintf(" for %d of the %d stages", n, len(c.Peer.Stages))
 			}
