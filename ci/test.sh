@@ -32,7 +32,10 @@ for part in "$@"; do
 	say "test: $part"
 	# A function in a condition runs without errexit, hence the shell of its own.
 	(set -o errexit; "$part") > >(tee --append "$log") &
-	if ! wait $!; then failed+=("$part"); fi
+	code=0
+	wait $! || code=$?
+	# Whatever ended it, even a signal that leaves no word.
+	if [ "$code" != 0 ]; then failed+=("$part (exit code $code)"); fi
 done
 say "what the packages said:"
 grep -E '^(ok|FAIL|panic:|---|    ---) ' "$log" || grep -E '^(ok|FAIL)' "$log" || true

@@ -52,10 +52,10 @@ connected() {
 	for name in $(<"$state/nodes"); do
 		# shellcheck disable=SC2016 # for the node's shell
 		docker exec "$name" bash -c 'for _ in $(seq 120); do
-			if { exec 3<>/dev/tcp/127.0.0.1/10256; } 2>/dev/null; then
-				printf "GET /healthz HTTP/1.0\r\n\r\n" >&3
-				read -r line <&3 && [[ "$line" == *" 200 "* ]] && exit
-			fi
+			(
+				exec 3<>/dev/tcp/127.0.0.1/10256 && printf "GET /healthz HTTP/1.0\r\n\r\n" >&3 &&
+					read -r line <&3 && [[ "$line" == *" 200 "* ]]
+			) 2>/dev/null && exit
 			sleep 0.5
 		done
 		echo "kube-proxy does not serve on $HOSTNAME" >&2
