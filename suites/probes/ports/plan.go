@@ -159,10 +159,7 @@ func (p plan) from(m machine) (own, beyond []int) {
 }
 
 // roleLabel tells the policies which pods they are about.
-const (
-	roleLabel = "bvc-role"
-	nodeLabel = "bvc-node"
-)
+const roleLabel = "bvc-role"
 
 // Roles of pods.
 const (

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
@@ -217,7 +216,7 @@ func (m *measurement) dialCanary(ctx context.Context) agent.Result {
 func (m *measurement) options(role string, index int, node string, args []string) pods.Options {
 	return pods.Options{
 		GenerateName: "bvc-" + role + "-", Namespace: m.namespace, Image: m.env.Image, Node: node, ServiceAccount: m.env.PodAccount(m.namespace),
-		Args: append([]string{args[0], "--nonce", m.nonce}, args[1:]...), Labels: map[string]string{roleLabel: role, nodeLabel: strconv.Itoa(index)},
+		Args: append([]string{args[0], "--nonce", m.nonce}, args[1:]...), Labels: map[string]string{roleLabel: role, cluster.NodeLabel: strconv.Itoa(index)},
 	}
 }
 
@@ -272,46 +271,24 @@ func (m *measurement) startWatchers(ctx context.Context) {
 // awaitWatchers waits until those that were made have looked once; those that
 // do not come are in the observation.
 func (m *measurement) awaitWatchers(ctx, following context.Context) {
-	want := len(m.plan.machines) - len(m.hostTrouble)
-	if want == 0 {
+	var nodes []cluster.Node
+	for _, machine := range m.plan.machines {
+		if _, known := m.hostTrouble[machine.index]; !known {
+			nodes = append(nodes, cluster.Node{Index: machine.index, Name: machine.name})
+		}
+	}
+	if len(nodes) == 0 {
 		return
 	}
-	list, err := m.ready(ctx, m.env.Runner, cluster.PrivilegedNamespace, watcherRole, want)
-	running := map[int]bool{}
-	if list != nil {
-		for i := range list.Items {
-			pod := &list.Items[i]
-			index := m.indexOf(pod)
-			if index == 0 {
-				continue
-			}
-			if t := cluster.PodTrouble(pod); t != cluster.NoTrouble {
-				m.hostTrouble[index] = t
-				continue
-			}
-			running[index] = true
-			m.watchers[index] = clientName(watcherRole, index)
-			name := pod.Name
-			m.streams.Go(func() { _ = m.env.FollowPrivileged(following, name, m.nonce, m.ledger.enter) }) // what is missing shows
-		}
+	found, lacking := m.env.ReadyPods(ctx, m.env.Runner, cluster.PrivilegedNamespace, nodes, podsLimit, roleLabel+"="+watcherRole)
+	maps.Copy(m.hostTrouble, lacking)
+	for index, pod := range found {
+		m.watchers[index] = clientName(watcherRole, index)
+		m.streams.Go(func() { _ = m.env.FollowPrivileged(following, pod.Name, m.nonce, m.ledger.enter) }) // what is missing shows
 	}
-	for _, machine := range m.plan.machines {
-		if _, known := m.hostTrouble[machine.index]; !known && !running[machine.index] {
-			m.hostTrouble[machine.index] = cluster.Infrastructure
-		}
-	}
-	if err == nil || ctx.Err() == nil {
+	if ctx.Err() == nil {
 		_ = m.await(ctx, lookLimit, "a first look at what listens", func() int { return m.ledger.unlooked(m.seats(), nil, 1) })
 	}
-}
-
-// indexOf is the machine that the pod was made for, 0 when it runs elsewhere.
-func (m *measurement) indexOf(pod *corev1.Pod) int {
-	index, err := strconv.Atoi(pod.Labels[nodeLabel])
-	if err != nil || index < 1 || index > len(m.plan.machines) || pod.Spec.NodeName != m.plan.machines[index-1].name {
-		return 0
-	}
-	return index
 }
 
 // seats are the watchers' views of their own ports.
@@ -397,46 +374,11 @@ func (m *measurement) startKnockers(ctx, following context.Context) (cluster.Tro
 
 // byIndex waits for the tenant's pods of a role, one on each knocking node.
 func (m *measurement) byIndex(ctx context.Context, role string) (map[int]*corev1.Pod, cluster.Trouble, error) {
-	list, err := m.ready(ctx, m.env.Tenant, m.namespace, role, len(m.knockers))
-	if err != nil {
-		trouble := cluster.Infrastructure
-		if list != nil {
-			for i := range list.Items {
-				if t := cluster.PodTrouble(&list.Items[i]); t != cluster.NoTrouble {
-					trouble = t
-				}
-			}
-		}
+	found, lacking := m.env.ReadyPods(ctx, m.env.Tenant, m.namespace, m.knockers, podsLimit, roleLabel+"="+role)
+	if trouble := lacking.Trouble(); trouble != cluster.NoTrouble {
 		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %w", role, podsLimit, trouble)
 	}
-	out := map[int]*corev1.Pod{}
-	for i := range list.Items {
-		pod := &list.Items[i]
-		index, err := strconv.Atoi(pod.Labels[nodeLabel])
-		if err != nil || index < 1 || index > len(m.knockers) || pod.Spec.NodeName != m.knockers[index-1].Name {
-			return nil, cluster.Infrastructure, errors.New("a pod runs on another node than it was made for")
-		}
-		out[index] = pod
-	}
-	return out, cluster.NoTrouble, nil
-}
-
-// ready waits for the pods of a role; the last list comes with an error, too.
-func (m *measurement) ready(ctx context.Context, client kubernetes.Interface, namespace, role string, want int) (*corev1.PodList, error) {
-	selector := strings.Join([]string{cluster.LabelRun + "=" + m.env.RunID, roleLabel + "=" + role}, ",")
-	return wait.For(ctx, podsLimit, "pods of role "+role+" to be ready",
-		func(ctx context.Context) (*corev1.PodList, error) {
-			return client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-		},
-		func(l *corev1.PodList) (bool, string) {
-			ready := 0
-			for i := range l.Items {
-				if cluster.PodTrouble(&l.Items[i]) == cluster.NoTrouble {
-					ready++
-				}
-			}
-			return ready == want, fmt.Sprintf("%d of %d ready", ready, want)
-		})
+	return found, cluster.NoTrouble, nil
 }
 
 func (m *measurement) clients() []string {

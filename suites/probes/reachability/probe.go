@@ -215,8 +215,6 @@ func (m *measurement) startPods(ctx, following context.Context, streams *sync.Wa
 	return "", cluster.NoTrouble, nil
 }
 
-const nodeLabel = "bvc-node"
-
 func (m *measurement) create(ctx context.Context, namespace, role string, labels map[string]string, node cluster.Node, args ...string) (cluster.Trouble, error) {
 	if _, err := m.env.CreatePod(ctx, m.pod(namespace, role, labels, node, args...)); err != nil {
 		return refused(node, err)
@@ -226,7 +224,7 @@ func (m *measurement) create(ctx context.Context, namespace, role string, labels
 
 // pod is one of the role on the node.
 func (m *measurement) pod(namespace, role string, labels map[string]string, node cluster.Node, args ...string) *corev1.Pod {
-	labels[nodeLabel] = strconv.Itoa(node.Index)
+	labels[cluster.NodeLabel] = strconv.Itoa(node.Index)
 	return pods.Golden(pods.Options{
 		GenerateName: "bvc-" + role + "-", Namespace: namespace, Image: m.env.Image, Args: args, Labels: labels, Node: node.Name,
 		ServiceAccount: m.env.PodAccount(namespace),
@@ -242,35 +240,11 @@ func refused(node cluster.Node, err error) (cluster.Trouble, error) {
 // ready waits for the pods with these labels, one on each node, and returns
 // them by index of their node.
 func (m *measurement) ready(ctx context.Context, namespace string, of map[string]string) (map[int]*corev1.Pod, cluster.Trouble, error) {
-	trouble := cluster.Infrastructure
-	selector := labels.FormatLabels(of) + "," + cluster.LabelRun + "=" + m.env.RunID
-	list, err := wait.For(ctx, podsLimit, "pods to be ready",
-		func(ctx context.Context) (*corev1.PodList, error) {
-			return m.env.Tenant.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-		},
-		func(l *corev1.PodList) (bool, string) {
-			ready := 0
-			for i := range l.Items {
-				if t := cluster.PodTrouble(&l.Items[i]); t != cluster.NoTrouble {
-					trouble = t
-					continue
-				}
-				ready++
-			}
-			return ready == len(m.plan.nodes), fmt.Sprintf("%d of %d ready", ready, len(m.plan.nodes))
-		})
-	if err != nil {
+	found, lacking := m.env.ReadyPods(ctx, m.env.Tenant, namespace, m.plan.nodes, podsLimit, labels.FormatLabels(of))
+	if trouble := lacking.Trouble(); trouble != cluster.NoTrouble {
 		return nil, trouble, fmt.Errorf("pods with %s were not all ready after %s: %w", labels.FormatLabels(of), podsLimit, trouble)
 	}
-	byNode := map[int]*corev1.Pod{}
-	for i := range list.Items {
-		index, err := strconv.Atoi(list.Items[i].Labels[nodeLabel])
-		if err != nil || index < 1 || index > len(m.plan.nodes) || list.Items[i].Spec.NodeName != m.plan.nodes[index-1].Name {
-			return nil, cluster.Infrastructure, errors.New("a pod runs on another node than it was made for")
-		}
-		byNode[index] = &list.Items[i]
-	}
-	return byNode, cluster.NoTrouble, nil
+	return found, cluster.NoTrouble, nil
 }
 
 func (m *measurement) follow(ctx context.Context, streams *sync.WaitGroup, pod *corev1.Pod, each func(agent.Line)) {

@@ -396,7 +396,7 @@ const clientLabel = "bvc-client"
 // where the tenant gets one.
 func (m *segmentation) service(ctx context.Context, node cluster.Node, o *Segmentation) (*corev1.Service, error) {
 	selector := m.labels(GroupEvery.label())
-	selector[nodeLabel], selector[cluster.LabelRun] = strconv.Itoa(node.Index), m.env.RunID
+	selector[cluster.NodeLabel], selector[cluster.LabelRun] = strconv.Itoa(node.Index), m.env.RunID
 	s := func(kind corev1.ServiceType) *corev1.Service {
 		return &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-segment-", Namespace: m.segments.serverNS},

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
@@ -28,7 +27,6 @@ const (
 	hostPodsLimit = 60 * time.Second
 	hostScanLimit = 60 * time.Second
 	removeLimit   = 10 * time.Second
-	nodeLabel     = "conformance.opencode.de/node"
 )
 
 // hostRights are for looking at endpoints from their own node.
@@ -81,6 +79,7 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 		o.OwnNodes.Trouble = cluster.Infrastructure
 		return
 	}
+	var seated []cluster.Node
 	for i, node := range nodes {
 		args := []string{"scan", "--nonce", nonce, "--client", node, "--connect", connectLimit.String(), "--answer", answerLimit.String(), "--tries", strconv.Itoa(tries)}
 		for _, s := range seats[node] {
@@ -88,7 +87,7 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 		}
 		pod := pods.OnHost(pods.Options{
 			GenerateName: "bvc-scan-", Namespace: cluster.PrivilegedNamespace, Image: env.Image, Node: node, Args: args,
-			Labels: map[string]string{nodeLabel: strconv.Itoa(i + 1)},
+			Labels: map[string]string{cluster.NodeLabel: strconv.Itoa(i + 1)},
 		})
 		// Control planes keep others away, and a node that is cordoned has servers, too.
 		pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
@@ -100,7 +99,9 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 			if o.OwnNodes.Trouble == cluster.NotPermitted { // it is so for all
 				return
 			}
+			continue
 		}
+		seated = append(seated, cluster.Node{Index: i + 1, Name: node})
 	}
 	following, stop := context.WithCancel(ctx)
 	var streams sync.WaitGroup
@@ -108,9 +109,12 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 	defer stop()
 	var mu sync.Mutex
 	seen := map[string]agent.Line{} // by client and target
-	for _, pod := range running(ctx, env, nodes, o) {
+	// Those that run are enough.
+	found, lacking := env.ReadyPods(ctx, env.Runner, cluster.PrivilegedNamespace, seated, hostPodsLimit)
+	o.OwnNodes.Trouble = cmp.Or(o.OwnNodes.Trouble, lacking.Trouble())
+	for _, pod := range found {
 		streams.Go(func() {
-			_ = env.FollowPrivileged(following, pod, nonce, func(l agent.Line) { // what is missing shows
+			_ = env.FollowPrivileged(following, pod.Name, nonce, func(l agent.Line) { // what is missing shows
 				mu.Lock()
 				defer mu.Unlock()
 				if l.Event == agent.LookedAt && l.Scan != nil {
@@ -142,42 +146,6 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 			}
 		}
 	}
-}
-
-// running waits for a pod on each node and gives the names of those that run.
-func running(ctx context.Context, env *cluster.Env, nodes []string, o *Observation) []string {
-	list, _ := wait.For(ctx, hostPodsLimit, "pods in the nodes' networks", // those that run are enough
-		func(ctx context.Context) (*corev1.PodList, error) {
-			return env.Runner.CoreV1().Pods(cluster.PrivilegedNamespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: env.Labels(nil)}) + "," + nodeLabel})
-		},
-		func(l *corev1.PodList) (bool, string) {
-			ready := 0
-			for i := range l.Items {
-				if cluster.PodTrouble(&l.Items[i]) == cluster.NoTrouble {
-					ready++
-				}
-			}
-			return ready == len(nodes), fmt.Sprintf("%d of %d ready", ready, len(nodes))
-		})
-	var out []string
-	if list != nil {
-		for i := range list.Items {
-			p := &list.Items[i]
-			index, err := strconv.Atoi(p.Labels[nodeLabel])
-			if err != nil || index < 1 || index > len(nodes) || p.Spec.NodeName != nodes[index-1] {
-				continue
-			}
-			if t := cluster.PodTrouble(p); t == cluster.NoTrouble {
-				out = append(out, p.Name)
-			} else {
-				o.OwnNodes.Trouble = t
-			}
-		}
-	}
-	if len(out) < len(nodes) {
-		o.OwnNodes.Trouble = cmp.Or(o.OwnNodes.Trouble, cluster.Infrastructure)
-	}
-	return out
 }
 
 func remove(ctx context.Context, env *cluster.Env) {

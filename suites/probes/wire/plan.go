@@ -153,10 +153,7 @@ func deviceKind(kind string) string {
 
 // Labels of the probe's pods. Receivers of pods are told by their node, for
 // each has a Service of its own.
-const (
-	roleLabel = "bvc-role"
-	nodeLabel = "bvc-node"
-)
+const roleLabel = "bvc-role"
 
 const (
 	receiverRole     = "wire-receiver"
@@ -167,7 +164,7 @@ const (
 )
 
 func labelsOf(role string, node int) map[string]string {
-	return map[string]string{roleLabel: role, nodeLabel: strconv.Itoa(node)}
+	return map[string]string{roleLabel: role, cluster.NodeLabel: strconv.Itoa(node)}
 }
 
 func selector(runID, role string) metav1.LabelSelector {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -500,42 +499,11 @@ func (m *measurement) ready(ctx context.Context, namespace, role string, nodes [
 	if namespace == cluster.PrivilegedNamespace {
 		client = m.env.Runner
 	}
-	trouble := cluster.Infrastructure
-	names, indices := map[string]string{}, []string{}
-	for _, n := range nodes {
-		indices = append(indices, strconv.Itoa(n.Index))
-		names[strconv.Itoa(n.Index)] = n.Name
-	}
-	on := nodeLabel + " in (" + strings.Join(indices, ",") + ")"
-	selected := metav1.ListOptions{LabelSelector: strings.Join(append(more, cluster.LabelRun+"="+m.env.RunID, roleLabel+"="+role, on), ",")}
-	list, err := wait.For(ctx, podsLimit, "pods of role "+role+" to be ready",
-		func(ctx context.Context) (*corev1.PodList, error) {
-			return client.CoreV1().Pods(namespace).List(ctx, selected)
-		},
-		func(l *corev1.PodList) (bool, string) {
-			ready := 0
-			for i := range l.Items {
-				if t := cluster.PodTrouble(&l.Items[i]); t != cluster.NoTrouble {
-					trouble = t
-					continue
-				}
-				ready++
-			}
-			return ready == len(nodes), fmt.Sprintf("%d of %d ready", ready, len(nodes))
-		})
-	if err != nil {
+	found, lacking := m.env.ReadyPods(ctx, client, namespace, nodes, podsLimit, append(more, roleLabel+"="+role)...)
+	if trouble := lacking.Trouble(); trouble != cluster.NoTrouble {
 		return nil, trouble, fmt.Errorf("pods of role %s were not all ready after %s: %w", role, podsLimit, trouble)
 	}
-	byNode := map[int]*corev1.Pod{}
-	for i := range list.Items {
-		label := list.Items[i].Labels[nodeLabel]
-		index, err := strconv.Atoi(label)
-		if name, ours := names[label]; err != nil || !ours || list.Items[i].Spec.NodeName != name {
-			return nil, cluster.Infrastructure, errors.New("a pod runs on another node than it was made for")
-		}
-		byNode[index] = &list.Items[i]
-	}
-	return byNode, cluster.NoTrouble, nil
+	return found, cluster.NoTrouble, nil
 }
 
 // A log that ends early shows as streams that do not end, or as devices of which

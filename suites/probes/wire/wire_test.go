@@ -199,7 +199,7 @@ func TestPoliciesAndServices(t *testing.T) {
 		}
 	}
 	s := service("ns", "run1", 2)
-	if want := map[string]string{cluster.LabelRun: "run1", roleLabel: receiverRole, nodeLabel: "2"}; !reflect.DeepEqual(s.Spec.Selector, want) {
+	if want := map[string]string{cluster.LabelRun: "run1", roleLabel: receiverRole, cluster.NodeLabel: "2"}; !reflect.DeepEqual(s.Spec.Selector, want) {
 		t.Errorf("selects %v, want %v", s.Spec.Selector, want)
 	}
 	if len(s.Spec.Ports) != 2 || s.Spec.Ports[0].Protocol != corev1.ProtocolTCP || s.Spec.Ports[1].Protocol != corev1.ProtocolUDP {
