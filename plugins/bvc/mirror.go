@@ -522,6 +522,13 @@ func (m *mirroring) push(ctx context.Context, images []registry.Named) (mirrored
 		if err != nil {
 			return result, err
 		}
+		if one.Artifact == base {
+			// Pods by the tag latest are one of the faults that a run tries: whoever
+			// looks images up must find it, or refuses it for that.
+			if _, err := m.target.Push(ctx, base, repository, "latest"); err != nil {
+				return result, m.trouble(err, repository)
+			}
+		}
 		known := m.as + "/" + one.Name + "@" + one.Digest.String()
 		entry := copied{Name: one.Name, Source: one.Source, Reference: known}
 		if m.key != nil {

@@ -166,6 +166,13 @@ func TestMirror(t *testing.T) {
 		if got, want := m.Copied[1], (copied{"sonobuoy", sonobuoy, "registry.example.org/rz/sonobuoy" + at(sonobuoy), true}); got != want {
 			t.Errorf("%+v", got)
 		}
+		client, err := registry.New(registry.Options{PlainHTTP: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if latest, err := client.Open(t.Context(), host+"/verwaltung/bvc/bvc:latest"); err != nil || "@"+latest.Digest.String() != at(bvcImage) {
+			t.Errorf("by the tag latest there is %v: %v", latest, err)
+		}
 		i := m.Images
 		if i.Signed != m.Copied[0].Reference || i.Signed != "registry.example.org/rz/bvc"+at(bvcImage) || !i.PlainHTTP || i.RegistryCA != "" {
 			t.Errorf("%+v", i)

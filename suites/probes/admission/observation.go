@@ -111,6 +111,7 @@ const (
 	ByPodSecurity     By = "podSecurity"
 	ByAdmissionPolicy By = "validatingAdmissionPolicy"
 	ByWebhook         By = "webhook"
+	BySCC             By = "securityContextConstraints"
 	ByOther           By = "other"
 	// ByNode: the container runtime of the node.
 	ByNode By = "node"
@@ -145,6 +146,8 @@ const (
 	CauseNoCarrier Cause = "noCarrier"
 	// CauseRegistry: who refused could not look at the image or its signature.
 	CauseRegistry Cause = "registry"
+	// CauseNoSuchTag: who refused did not find the tag that is the fault.
+	CauseNoSuchTag Cause = "noSuchTag"
 	// CauseImagePull: the node did not get the image.
 	CauseImagePull Cause = "imageNotPulled"
 	// CauseImageReplaced: the pod was stored with an image that is none of ours.

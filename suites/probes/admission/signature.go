@@ -203,11 +203,19 @@ func ask(ctx context.Context, client *registry.Client, image string) Kept {
 // registryTrouble are words by which verifiers and runtimes say that they could
 // not look at an image or its signature. They only ever take an answer out of
 // Policy.
-var registryTrouble = regexp.MustCompile(`(?i)unauthorized|authentication required|no such host|server misbehaving|connection refused|connection reset|no route to host|network is unreachable|i/o timeout|deadline exceeded|x509:|tls: |certificate |server gave http response|too ?many ?requests|service unavailable|bad gateway|internal server error`)
+var registryTrouble = regexp.MustCompile(`(?i)unauthorized|authentication required|no such host|server misbehaving|connection refused|connection reset|no route to host|network is unreachable|i/o timeout|deadline exceeded|x509:|tls: |certificate (signed by|has expired|is valid|is not valid|is not trusted)|server gave http response|too ?many ?requests|service unavailable|bad gateway|internal server error`)
 
-func unlessRegistry(a Attempt, message string) Attempt {
-	if a.Class == Policy && registryTrouble.MatchString(message) {
+// noSuchTag are words by which they say that the registry has no image of that
+// tag. They count where the fault is a tag, which nobody may have given.
+var noSuchTag = regexp.MustCompile(`(?i)(manifest|name)[ _]unknown|not found|no such (manifest|image|tag)|status(:| code) 404`)
+
+func (m *mutant) unlessRegistry(a Attempt, message string) Attempt {
+	switch {
+	case a.Class != Policy:
+	case registryTrouble.MatchString(message):
 		a.Class, a.By, a.Cause = Infrastructure, ByNobody, CauseRegistry
+	case m.fault == FaultPullPolicy && noSuchTag.MatchString(message):
+		a.Class, a.By, a.Cause = Infrastructure, ByNobody, CauseNoSuchTag
 	}
 	return a
 }

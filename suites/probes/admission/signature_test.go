@@ -57,13 +57,29 @@ func TestUnlessRegistry(t *testing.T) {
 		`admission webhook "x" denied the request: Get "https://r/v2/": tls: failed to verify certificate: x509: unknown authority`:         true,
 		`admission webhook "x" denied the request: lookup r on 10.96.0.10:53: no such host`:                                                 true,
 		`admission webhook "x" denied the request: GET https://r/v2/x/manifests/y: UNAUTHORIZED: authentication required`:                   true,
+		`admission webhook "x" denied the request: tls: certificate has expired or is not yet valid`:                                        true,
+		`admission webhook "x" denied the request: failed to verify certificate identity: no matching identity`:                             false,
+		`admission webhook "x" denied the request: can't verify certificate identities: entity was not signed with a certificate`:           false,
 	} {
-		if got := unlessRegistry(refused, message); (got.Cause == CauseRegistry) != trouble || (got.Class == Policy) == trouble {
+		if got := (&mutant{fault: FaultUnsigned}).unlessRegistry(refused, message); (got.Cause == CauseRegistry) != trouble || (got.Class == Policy) == trouble {
 			t.Errorf("%s: got %+v", message, got)
 		}
 	}
+	for message, missing := range map[string]bool{
+		`admission webhook "x" denied the request: failed to get image: GET https://r/v2/bvc/manifests/latest: MANIFEST_UNKNOWN: manifest unknown; unknown tag=latest`: true,
+		`admission webhook "x" denied the request: r/bvc:latest: not found`:                                                                                            true,
+		`admission webhook "x" denied the request: imagePullPolicy must be Always`:                                                                                     false,
+	} {
+		if got := (&mutant{fault: FaultPullPolicy}).unlessRegistry(refused, message); (got.Cause == CauseNoSuchTag) != missing || (got.Class == Policy) == missing {
+			t.Errorf("%s: got %+v", message, got)
+		}
+		// What is there but not signed is not there for a verifier, either.
+		if got := (&mutant{fault: FaultUnsigned}).unlessRegistry(refused, message); got != refused {
+			t.Errorf("%s: got %+v for an unsigned image", message, got)
+		}
+	}
 	admitted := Attempt{Class: Admitted, By: ByNobody}
-	if got := unlessRegistry(admitted, "connection refused"); got != admitted {
+	if got := (&mutant{fault: FaultUnsigned}).unlessRegistry(admitted, "connection refused"); got != admitted {
 		t.Errorf("an admitted pod became %+v", got)
 	}
 }
