@@ -154,7 +154,7 @@ func judgeExempt(o posture.Observation) check.Verdict {
 	free := o.Escape.Candidates - o.Escape.Protected - o.Escape.NotTried
 	v := check.Verdict{Outcome: v1alpha1.Inconclusive, Attempts: asked + len(o.Escape.Tries), Controls: exemptControls(o, asked, free)}
 	for _, l := range o.Lifts {
-		if len(l.Allowed) > 0 {
+		if len(l.Allowed) > 0 && bindsSomething(o, l) {
 			v.Findings = append(v.Findings, liftFinding(l))
 		}
 	}
@@ -174,6 +174,11 @@ func judgeExempt(o posture.Observation) check.Verdict {
 		return v
 	case o.Unread():
 		v.Reason = unread()
+		return v
+	case slices.ContainsFunc(o.Rules, o.Unknown):
+		v.Reason = v1alpha1.T(
+			"Auf Pods des Mandanten sieht ein validierender Webhook, von dem nicht zu lesen ist, wen er ausnimmt; ob sich ein Mandant ihm mit einem Label oder Namen entziehen kann, blieb offen. Den Betreiber des Webhooks danach fragen, oder die Regel als ValidatingAdmissionPolicy oder in einer Policy-Engine fassen, deren Policies lesbar sind.",
+			"A validating webhook looks at the tenant's pods of which can not be read whom it spares; whether a tenant can leave its scope by a label or a name stayed open. Ask the webhook's operator, or put the rule into a ValidatingAdmissionPolicy or a policy engine whose policies can be read.")
 		return v
 	case o.ExceptionsUnread():
 		v.Reason = v1alpha1.T(
@@ -230,7 +235,7 @@ func judgeExempt(o posture.Observation) check.Verdict {
 				fmt.Sprintf("Ein Pod mit Mangel (%s) und Labels oder einem Namen, nach denen Regeln Pods ausnehmen, wurde einmal angenommen, aber der zweite Versuch und der ohne sie bestätigten nicht, dass es an ihnen lag. Den Lauf wiederholen.", t.Fault),
 				fmt.Sprintf("A pod with a fault (%s) and labels or a name by which rules spare pods was admitted once, but the second try and the one without them did not confirm that this was for them. Repeat the run.", t.Fault))
 			return v
-		case !t.With.Kept() && t.With.Class != admission.Quota:
+		case !t.With.KeptOut(t.Fault):
 			what := t.With.Trouble()
 			v.Reason = v1alpha1.T(
 				fmt.Sprintf("Ein Pod mit Mangel (%s) und Labels oder einem Namen, nach denen Regeln Pods ausnehmen, blieb ohne Aussage. %s", t.Fault, sentence(what.De)),
@@ -278,6 +283,18 @@ func exemptControls(o posture.Observation, asked, free int) []v1alpha1.Control {
 		})
 	}
 	return all
+}
+
+// bindsSomething: a right to change objects that bind pods of their own
+// namespace lifts a rule only where there are any.
+func bindsSomething(o posture.Observation, l posture.Lift) bool {
+	for i, r := range posture.EngineResources() {
+		if r.Namespaced && r.Group == l.Group && r.Resource == l.Resource && i < len(o.Engines) {
+			e := o.Engines[i]
+			return e.State == posture.StateRead && e.Enforcing+e.Reporting+e.Conditional > 0
+		}
+	}
+	return true
 }
 
 func liftFinding(l posture.Lift) v1alpha1.Finding {

@@ -139,18 +139,15 @@ func sentence(s string) string {
 }
 
 // postureTries are all tries without labels, golden pods aside.
-func postureTries(o posture.Observation) []admission.Attempt {
-	var all []admission.Attempt
+func postureTries(o posture.Observation) []posture.FaultTry {
+	var all []posture.FaultTry
 	for _, s := range reached(o) {
-		all = append(all, s.Privileged)
+		all = append(all, posture.FaultTry{Fault: admission.FaultPrivileged, Attempt: s.Privileged})
 	}
 	for _, n := range o.Namespaces {
-		all = append(all, n.Privileged)
+		all = append(all, posture.FaultTry{Fault: admission.FaultPrivileged, Attempt: n.Privileged})
 	}
-	for _, f := range o.Faults {
-		all = append(all, f.Attempt)
-	}
-	return all
+	return append(all, o.Faults...)
 }
 
 func postureGoldens(o posture.Observation) []admission.Attempt {
@@ -189,9 +186,9 @@ func firstPostureTrouble(o posture.Observation) *admission.Attempt {
 			return &a
 		}
 	}
-	for _, a := range postureTries(o) {
-		if a.Class != admission.Admitted && !a.Kept() && a.Class != admission.Quota {
-			return &a
+	for _, f := range postureTries(o) {
+		if f.Class != admission.Admitted && !f.KeptOut(f.Fault) {
+			return &f.Attempt
 		}
 	}
 	return nil
@@ -223,6 +220,8 @@ func refuserName(by admission.By) string {
 		return "ValidatingAdmissionPolicy"
 	case admission.ByWebhook:
 		return "Webhook"
+	case admission.BySCC:
+		return "SecurityContextConstraints"
 	default:
 		return "API-Server"
 	}
@@ -230,7 +229,7 @@ func refuserName(by admission.By) string {
 
 func keptFaults(o posture.Observation) (kept, tried int) {
 	for _, f := range o.Faults {
-		if f.Class != admission.Admitted {
+		if f.KeptOut(f.Fault) {
 			kept++
 		}
 	}
@@ -417,7 +416,7 @@ func nothingEnforces(o posture.Observation) []v1alpha1.Finding {
 // notEverywhere: the same pod was kept out in one place and let in at another.
 func notEverywhere(o posture.Observation) []v1alpha1.Finding {
 	var out []v1alpha1.Finding
-	kept := slices.ContainsFunc(postureTries(o), admission.Attempt.Kept)
+	kept := slices.ContainsFunc(postureTries(o), func(f posture.FaultTry) bool { return f.Kept() })
 	differs := func(object v1alpha1.Text, attempts []admission.Attempt, remedy v1alpha1.Text) {
 		in := 0
 		for _, a := range attempts {
@@ -590,9 +589,7 @@ func judgeFresh(o fresh.Observation) check.Verdict {
 				return v
 			case f.Fault == admission.FaultProcMount && r.UserNamespace.Class != admission.Admitted:
 				spared++
-			case f.Class == admission.Quota && f.Fault == admission.FaultResources && f.Cause != admission.CauseQuotaExceeded:
-				// A quota that wants figures is a rule on resources.
-			case !f.Kept():
+			case !f.KeptOut(f.Fault):
 				t := f.Trouble()
 				v.Reason = v1alpha1.T(
 					fmt.Sprintf("Im neuen Namespace blieb ein Pod mit Mangel (%s) ohne Aussage. %s", f.Fault, sentence(t.De)),

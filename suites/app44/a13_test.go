@@ -39,6 +39,9 @@ var (
 	lostPod     = admission.Attempt{Class: admission.Infrastructure, By: admission.ByNobody, HTTPStatus: 500, Cause: admission.CauseWebhookDown}
 )
 
+// usedUp is asked last: every rule let the pod through.
+var usedUp = admission.Attempt{Class: admission.Quota, By: admission.ByNobody, HTTPStatus: 403, Cause: admission.CauseQuotaExceeded}
+
 type postureCase struct {
 	name   string
 	change func(*posture.Observation)
@@ -120,6 +123,12 @@ func TestJudgeEnforced(t *testing.T) {
 			o.Faults[13].Attempt, o.Engines[0].State, o.Engines[0].Conditional = admittedPod, posture.StateRead, 1
 		}, v1alpha1.Inconclusive, "Bedingungen entscheiden darüber"},
 		{"policies not readable", func(o *posture.Observation) { o.Engines[1].State = posture.StateNotReadable }, v1alpha1.Inconclusive, "nicht zu lesen"},
+		{"a quota is used up in another namespace", func(o *posture.Observation) {
+			o.Namespaces[1].Privileged = usedUp
+		}, v1alpha1.Inconclusive, "ResourceQuota"},
+		{"a quota is used up for a fault", func(o *posture.Observation) {
+			o.Faults[3].Attempt = usedUp
+		}, v1alpha1.Inconclusive, "ResourceQuota"},
 		{"an engine whose policies are not known", func(o *posture.Observation) {
 			withOpen(o)
 			o.Rules[len(o.Rules)-1].Engine = "Gatekeeper"
@@ -186,6 +195,19 @@ func TestJudgeExempt(t *testing.T) {
 			withOpen(o)
 			o.Rules[len(o.Rules)-1].Engine = "Gatekeeper"
 		}, v1alpha1.Inconclusive, "nicht zu lesen"},
+		{"a webhook of nobody knows whom it spares", func(o *posture.Observation) {
+			withOpen(o)
+			o.Rules[len(o.Rules)-1].Engine = posture.EngineOther
+		}, v1alpha1.Inconclusive, "wen er ausnimmt"},
+		{"a right to policies of its namespace, of which there are none", func(o *posture.Observation) {
+			o.Engines[3].State = posture.StateRead
+			o.Lifts[13].Served, o.Lifts[13].Asked, o.Lifts[13].Allowed = true, 3, []string{"delete"}
+		}, v1alpha1.Pass, ""},
+		{"a right to policies of its namespace, of which there is one", func(o *posture.Observation) {
+			o.Engines[3].State, o.Engines[3].Enforcing = posture.StateRead, 1
+			o.Lifts[13].Served, o.Lifts[13].Asked, o.Lifts[13].Allowed = true, 3, []string{"delete"}
+		}, v1alpha1.Fail, "policies.kyverno.io: delete"},
+		{"with the label the quota is used up", func(o *posture.Observation) { spared(o); o.Escape.Tries[2].With = usedUp }, v1alpha1.Inconclusive, "ResourceQuota"},
 		{"a label that spares nothing", spared, v1alpha1.Pass, "auch mit ihnen wurden alle 18 Pods mit Mangel abgelehnt"},
 		{"a label that spares", func(o *posture.Observation) {
 			spared(o)

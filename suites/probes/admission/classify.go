@@ -90,7 +90,8 @@ func classifyStatus(s metav1.Status) (Class, Cause) {
 		if namespaceTerminating(s) {
 			return Infrastructure, CauseNamespace
 		}
-		if m, ok := match(forbidden(), s.Message); ok {
+		if m, ok := match(forbidden(), s.Message); ok && refuser(s.Message) != ByWebhook {
+			// A webhook's own words come after its name; the forms are the API server's.
 			return m.class, m.cause
 		}
 	case code == http.StatusUnprocessableEntity:
@@ -120,7 +121,7 @@ func classifyFor(m *mutant, err error) Attempt {
 	a := Classify(err)
 	var carrier apierrors.APIStatus
 	if m.ofImage() && errors.As(err, &carrier) {
-		return unlessRegistry(a, carrier.Status().Message)
+		return m.unlessRegistry(a, carrier.Status().Message)
 	}
 	return a
 }
@@ -153,7 +154,7 @@ func asked(ctx context.Context, env *cluster.Env, m *mutant, send func() (*corev
 // messageFor is classifyFor for ClassifyMessage.
 func messageFor(m *mutant, text string) Attempt {
 	if m.ofImage() {
-		return unlessRegistry(ClassifyMessage(text), text)
+		return m.unlessRegistry(ClassifyMessage(text), text)
 	}
 	return ClassifyMessage(text)
 }
@@ -252,6 +253,8 @@ func refuser(text string) By {
 		return ByAdmissionPolicy
 	case strings.Contains(text, "violates PodSecurity"):
 		return ByPodSecurity
+	case strings.Contains(text, "unable to validate against any security context constraint"):
+		return BySCC // OpenShift's own plugin
 	default:
 		return ByOther
 	}

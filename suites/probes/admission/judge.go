@@ -50,7 +50,7 @@ func (r Rule) Judge(o Observation) check.Verdict {
 		return v
 	}
 	if bad := firstTrouble(o.goldens(r.Fault), func(g Golden) Attempt { return g.Attempt }, func(a Attempt) bool { return a.Class == Admitted }); bad != nil {
-		v.Reason = r.goldenReason(*bad)
+		v.Reason = r.goldenReason(*bad, o.OwnServiceAccount)
 		return v
 	}
 	if bad := firstTrouble(tries, func(m Mutant) Attempt { return m.Attempt }, r.kept); bad != nil {
@@ -87,18 +87,7 @@ func (o Observation) goldens(fault string) []Golden {
 	return all
 }
 
-// kept reports whether an attempt kept the fault out of the cluster. A quota
-// that wants figures, and a LimitRange, are rules on resources and on nothing
-// else.
-func (r Rule) kept(a Attempt) bool {
-	switch a.Class {
-	case Policy, Neutralised:
-		return true
-	case Quota:
-		return r.Fault == FaultResources && (a.Cause == CauseQuotaUnspecified || a.Cause == CauseLimitRange)
-	}
-	return false
-}
+func (r Rule) kept(a Attempt) bool { return a.KeptOut(r.Fault) }
 
 func firstTrouble[T any](all []T, attempt func(T) Attempt, fine func(Attempt) bool) *Attempt {
 	for _, x := range all {
@@ -253,12 +242,12 @@ func spanOf(tries []Mutant) float64 {
 	return last - first
 }
 
-func (r Rule) goldenReason(a Attempt) v1alpha1.Text {
+func (r Rule) goldenReason(a Attempt, ownAccount bool) v1alpha1.Text {
 	if a.Class == Policy {
-		by := refuserText(a.By)
+		by, remedy := refuserText(a.By), allow(a, ownAccount)
 		return v1alpha1.T(
-			fmt.Sprintf("Der Pod ohne Mangel wurde von %s abgelehnt (HTTP %d); ob ein Pod %s deswegen abgelehnt wurde, ist daher nicht zu unterscheiden. Das Image des Laufs in der Policy zulassen (Registry, Signatur) und den Lauf wiederholen.", by.De, a.HTTPStatus, r.With.De),
-			fmt.Sprintf("The pod without fault was refused by %s (HTTP %d), so it can not be told whether a pod %s was refused for that. Allow the run's image in the policy (registry, signature) and repeat the run.", by.En, a.HTTPStatus, r.With.En))
+			fmt.Sprintf("Der Pod ohne Mangel wurde von %s abgelehnt (HTTP %d); ob ein Pod %s deswegen abgelehnt wurde, ist daher nicht zu unterscheiden. %s", by.De, a.HTTPStatus, r.With.De, remedy.De),
+			fmt.Sprintf("The pod without fault was refused by %s (HTTP %d), so it can not be told whether a pod %s was refused for that. %s", by.En, a.HTTPStatus, r.With.En, remedy.En))
 	}
 	t := attemptTrouble(a)
 	return v1alpha1.T("Der Pod ohne Mangel wurde nicht angenommen: "+t.De, "The pod without fault was not admitted: "+t.En)
@@ -292,8 +281,9 @@ func (r Rule) refused(tries []Mutant) v1alpha1.Text {
 		en = append(en, fmt.Sprintf("refused %d times by a ResourceQuota or a LimitRange", quota))
 	}
 	if neutralised > 0 {
-		de = append(de, fmt.Sprintf("%d-mal ohne den Mangel gespeichert", neutralised))
-		en = append(en, fmt.Sprintf("stored %d times without the fault", neutralised))
+		// Who changed it the API server says to nobody but its audit log.
+		de = append(de, fmt.Sprintf("%d-mal ohne den Mangel gespeichert (geändert von einem mutierenden Webhook, einer MutatingAdmissionPolicy oder einer Vorgabe)", neutralised))
+		en = append(en, fmt.Sprintf("stored %d times without the fault (changed by a mutating webhook, a MutatingAdmissionPolicy or a default)", neutralised))
 	}
 	return v1alpha1.T(
 		fmt.Sprintf("Keine Abweichung festgestellt: Ein Pod %s wurde in %d Versuchen %s; ein Pod ohne Mangel wurde jedes Mal angenommen.", r.With.De, len(tries), strings.Join(de, " und ")),

@@ -62,16 +62,22 @@ func (s Specimen) Send(ctx context.Context, env *cluster.Env) Attempt {
 	return settled(Classify(nil), stored, fault)
 }
 
-// Kept reports whether a rule kept the fault out of the cluster.
+// Kept reports whether a rule kept the fault out of the cluster, whichever it is.
 func (a Attempt) Kept() bool { return a.Class == Policy || a.Class == Neutralised }
+
+// KeptOut reports whether a rule kept this fault out of the cluster. A quota
+// that wants figures, and a LimitRange, are rules on resources and on nothing
+// else. A quota that is used up is asked last, after every rule let the pod
+// through: it is none.
+func (a Attempt) KeptOut(fault string) bool {
+	return a.Kept() || a.Class == Quota && fault == FaultResources && (a.Cause == CauseQuotaUnspecified || a.Cause == CauseLimitRange)
+}
 
 // Trouble says what kept the attempt from meaning anything, and what to do.
 func (a Attempt) Trouble() v1alpha1.Text {
 	if a.Class == Policy {
-		by := refuserText(a.By)
-		return v1alpha1.T(
-			"Abgelehnt von "+by.De+". Das Image des Laufs in der Policy zulassen (Registry, Signatur) und den Lauf wiederholen.",
-			"Refused by "+by.En+". Allow the run's image in the policy (registry, signature) and repeat the run.")
+		by, remedy := refuserText(a.By), allow(a, true)
+		return v1alpha1.T("Abgelehnt von "+by.De+". "+remedy.De, "Refused by "+by.En+". "+remedy.En)
 	}
 	return attemptTrouble(a)
 }

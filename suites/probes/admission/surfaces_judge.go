@@ -92,7 +92,7 @@ func (r Rule) judgeSurfaces(o Surfaces, w way) check.Verdict {
 	}
 	for _, name := range w.surfaces {
 		s, there := o.of(name)
-		if reason, ok := r.surfaceHeld(s, there, name); !ok {
+		if reason, ok := r.surfaceHeld(s, there, name, o.OwnServiceAccount); !ok {
 			v.Reason = reason
 			return v
 		}
@@ -113,7 +113,7 @@ func triesOf(s Surface, fault string) []Try {
 
 // surfaceHeld says why a surface shows nothing; ok when it shows that the
 // fault was kept out.
-func (r Rule) surfaceHeld(s Surface, there bool, name string) (v1alpha1.Text, bool) {
+func (r Rule) surfaceHeld(s Surface, there bool, name string, own bool) (v1alpha1.Text, bool) {
 	words := surfaceText(name)
 	switch {
 	case !there:
@@ -131,7 +131,7 @@ func (r Rule) surfaceHeld(s Surface, there bool, name string) (v1alpha1.Text, bo
 	}
 	goldens := r.goldenTries(s)
 	if bad := slices.IndexFunc(goldens, func(t Try) bool { return t.Class != Admitted }); bad >= 0 {
-		reason := r.goldenReason(goldens[bad].Attempt)
+		reason := r.goldenReason(goldens[bad].Attempt, own)
 		return v1alpha1.T(words.De+": "+reason.De, words.En+": "+reason.En), false
 	}
 	if !r.sandwiched(s) {
@@ -286,10 +286,10 @@ func (r Rule) keptOut(tries []Try, w way) v1alpha1.Text {
 		de, en = append(de, fmt.Sprintf("%d-mal hielt der Node den Container auf", nodes)), append(en, fmt.Sprintf("%d times the node kept the container from running", nodes))
 	}
 	if neutralised > 0 {
-		de, en = append(de, fmt.Sprintf("%d-mal wurde ohne den Mangel gespeichert", neutralised)), append(en, fmt.Sprintf("%d times it was stored without the fault", neutralised))
+		de, en = append(de, fmt.Sprintf("%d-mal wurde ohne den Mangel gespeichert (geändert von einem mutierenden Webhook, einer MutatingAdmissionPolicy oder einer Vorgabe)", neutralised)), append(en, fmt.Sprintf("%d times it was stored without the fault (changed by a mutating webhook, a MutatingAdmissionPolicy or a default)", neutralised))
 	}
 	var whoDe, whoEn []string
-	for _, who := range []By{ByPodSecurity, ByAdmissionPolicy, ByWebhook, ByNode, ByOther} {
+	for _, who := range []By{ByPodSecurity, ByAdmissionPolicy, ByWebhook, BySCC, ByNode, ByOther} {
 		if by[who] {
 			whoDe, whoEn = append(whoDe, refuserText(who).De), append(whoEn, refuserText(who).En)
 		}

@@ -18,7 +18,7 @@ func TestClassifyMessage(t *testing.T) {
 		`create Pod x-0 in StatefulSet x failed error: pods "x-0" is forbidden: violates PodSecurity "restricted:latest": privileged`:      {Class: Policy, By: ByPodSecurity, Cause: CauseNone},
 		`Error creating: pods "x" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`:                         {Class: Policy, By: ByAdmissionPolicy, Cause: CauseNone},
 		`Error creating: admission webhook "validate.kyverno.svc-fail" denied the request: must specify limits`:                            {Class: Policy, By: ByWebhook, Cause: CauseNone},
-		`Error creating: pods "x" is forbidden: unable to validate against any security context constraint`:                                {Class: Policy, By: ByOther, Cause: CauseNone},
+		`Error creating: pods "x" is forbidden: unable to validate against any security context constraint`:                                {Class: Policy, By: BySCC, Cause: CauseNone},
 		`Error creating: Internal error occurred: failed calling webhook "v.k.svc": failed to call webhook: Post "https://x": i/o timeout`: {Class: Infrastructure, By: ByNobody, Cause: CauseWebhookDown},
 		`Error creating: pods "x" is forbidden: exceeded quota: q, requested: pods=1`:                                                      {Class: Quota, By: ByNobody, Cause: CauseQuotaExceeded},
 		`Error creating: pods "x" is forbidden: failed quota: q: must specify limits.cpu for: agent`:                                       {Class: Quota, By: ByNobody, Cause: CauseQuotaUnspecified},

@@ -15,6 +15,11 @@ func attemptTrouble(a Attempt) v1alpha1.Text {
 			fmt.Sprintf("Störung der Infrastruktur, keine Regel (%s, %s). %s", what.De, status.De, remedy.De),
 			fmt.Sprintf("trouble of the infrastructure, not a rule (%s, %s). %s", what.En, status.En, remedy.En))
 	case Quota:
+		if a.Cause == CauseLimitRange {
+			return v1alpha1.T(
+				"Ein LimitRange stand im Weg. Er muss im Namensraum des Mandanten Container mit 10m bis 250m CPU und 32Mi bis 64Mi Speicher zulassen, auch in seinen Mindestwerten und Verhältnissen (maxLimitRequestRatio); danach den Lauf wiederholen.",
+				"a LimitRange stood in the way. In the tenant's namespace it has to permit containers with 10m to 250m CPU and 32Mi to 64Mi memory, in its minima and ratios (maxLimitRequestRatio), too; then repeat the run.")
+		}
 		return v1alpha1.T(
 			fmt.Sprintf("Eine ResourceQuota oder ein LimitRange stand im Weg (%s). Im Namensraum des Mandanten Platz für einen Pod mit 250m CPU und 64Mi Speicher schaffen und den Lauf wiederholen.", a.Cause),
 			fmt.Sprintf("a ResourceQuota or a LimitRange stood in the way (%s). Make room for a pod with 250m CPU and 64Mi memory in the tenant's namespace and repeat the run.", a.Cause))
@@ -53,7 +58,7 @@ func infrastructureText(c Cause) v1alpha1.Text {
 	case CauseUnauthorised:
 		return v1alpha1.T("die Anmeldung des Mandanten wurde nicht anerkannt", "the tenant's credentials were not accepted")
 	case CauseRBAC:
-		return v1alpha1.T("dem Mandanten fehlt das Recht, Pods anzulegen", "the tenant lacks the right to create pods")
+		return v1alpha1.T("dem Mandanten fehlt das Recht, Pods anzulegen oder zu ändern", "the tenant lacks the right to create or change pods")
 	case CauseServiceAccount:
 		return v1alpha1.T("der ServiceAccount „default“ des Namensraums fehlt", "the namespace's ServiceAccount \"default\" is missing")
 	case CauseNamespace:
@@ -64,6 +69,8 @@ func infrastructureText(c Cause) v1alpha1.Text {
 		return v1alpha1.T("der Pod, in den der Container kommen sollte, ließ sich nicht anlegen", "the pod that was to take the container could not be created")
 	case CauseRegistry:
 		return v1alpha1.T("wer ablehnte, erreichte die Registry nicht oder durfte nicht lesen", "who refused did not reach the registry or was not allowed to read")
+	case CauseNoSuchTag:
+		return v1alpha1.T("wer ablehnte, fand das Image unter dem Tag latest nicht", "who refused did not find the image by the tag latest")
 	case CauseImagePull:
 		return v1alpha1.T("das Image kam nicht auf den Node", "the image did not get onto the node")
 	case CauseImageReplaced:
@@ -87,6 +94,10 @@ func infrastructureRemedy(c Cause) v1alpha1.Text {
 		return v1alpha1.T(
 			"Referenz, Registry, Zertifikat, Namensauflösung und Pull-Secret prüfen, auch aus Sicht der Policy-Engine; danach den Lauf wiederholen.",
 			"Check the reference, the registry, its certificate, name resolution and the pull secret, also as the policy engine sees them, then repeat the run.")
+	case CauseNoSuchTag:
+		return v1alpha1.T(
+			"Dem Image des Laufs in seiner Registry auch den Tag latest geben (bvc mirror tut das) und den Lauf wiederholen.",
+			"Give the run's image the tag latest in its registry, too (bvc mirror does so), and repeat the run.")
 	case CauseNotStarted:
 		return v1alpha1.T("Freie CPU und freien Speicher der Nodes prüfen; danach den Lauf wiederholen.", "Check free CPU and memory of the nodes, then repeat the run.")
 	case CauseRBAC, CauseUnauthorised:
@@ -102,6 +113,23 @@ func infrastructureRemedy(c Cause) v1alpha1.Text {
 	}
 }
 
+// allow says what has to change where a pod without fault was refused.
+func allow(a Attempt, ownAccount bool) v1alpha1.Text {
+	t := v1alpha1.T(
+		"Das Image des Laufs in der Policy zulassen (Registry, Signatur) und den Lauf wiederholen.",
+		"Allow the run's image in the policy (registry, signature) and repeat the run.")
+	if a.By == BySCC {
+		t = v1alpha1.T(
+			"Dem ServiceAccount „bvc-pods“ der Namensräume des Mandanten die SCC nonroot-v2 geben (oc adm policy add-scc-to-user nonroot-v2 -z bvc-pods -n NAMESPACE) und den Lauf wiederholen.",
+			"Give the ServiceAccount \"bvc-pods\" of the tenant's namespaces the SCC nonroot-v2 (oc adm policy add-scc-to-user nonroot-v2 -z bvc-pods -n NAMESPACE) and repeat the run.")
+	}
+	if !ownAccount {
+		t.De = "Der Pod lief unter dem ServiceAccount „default“, den Regeln ablehnen können: zuerst „bvc-pods“ anlegen (rbac.yaml). Sonst: " + t.De
+		t.En = "The pod ran under the ServiceAccount \"default\", which rules may refuse: first make \"bvc-pods\" (rbac.yaml). Otherwise: " + t.En
+	}
+	return t
+}
+
 func refuserText(by By) v1alpha1.Text {
 	switch by {
 	case ByPodSecurity:
@@ -110,6 +138,8 @@ func refuserText(by By) v1alpha1.Text {
 		return v1alpha1.T("einer ValidatingAdmissionPolicy", "a ValidatingAdmissionPolicy")
 	case ByWebhook:
 		return v1alpha1.T("einem Admission-Webhook", "an admission webhook")
+	case BySCC:
+		return v1alpha1.T("den SecurityContextConstraints", "the SecurityContextConstraints")
 	case ByNode:
 		return v1alpha1.T("der Container-Runtime des Nodes", "the container runtime of the node")
 	default:

@@ -12,24 +12,41 @@ import (
 
 // EngineResource is a resource of a policy engine whose objects say whether
 // they are enforced.
-type EngineResource struct{ Group, Resource string }
+type EngineResource struct {
+	Group, Resource string
+	// Namespaced objects bind pods of their own namespace: they are read in those
+	// of the tenant.
+	Namespaced bool
+}
 
 // EngineResources are those that are read, where the runner may. Gatekeeper's
 // constraints are not among them: each has a kind of its own, and to read them
 // all the runner would need a wildcard.
 func EngineResources() []EngineResource {
-	return []EngineResource{{"kyverno.io", "clusterpolicies"}, {"policies.kyverno.io", "validatingpolicies"}, {"policies.kyverno.io", "imagevalidatingpolicies"}}
+	return []EngineResource{
+		{"kyverno.io", "clusterpolicies", false},
+		{"policies.kyverno.io", "validatingpolicies", false},
+		{"policies.kyverno.io", "imagevalidatingpolicies", false},
+		{"kyverno.io", "policies", true},
+		{"policies.kyverno.io", "namespacedvalidatingpolicies", true},
+		{"policies.kyverno.io", "namespacedimagevalidatingpolicies", true},
+	}
 }
 
-// ExceptionResources are objects that spare pods from an engine's policies.
+// ExceptionResources are objects that spare pods from an engine's policies; one
+// may spare pods of other namespaces than its own, so all are read.
 func ExceptionResources() []EngineResource {
-	return []EngineResource{{"kyverno.io", "policyexceptions"}, {"policies.kyverno.io", "policyexceptions"}}
+	return []EngineResource{{"kyverno.io", "policyexceptions", false}, {"policies.kyverno.io", "policyexceptions", false}}
 }
 
 func engineRights() []check.Right {
 	var out []check.Right
 	for _, r := range slices.Concat(EngineResources(), ExceptionResources()) {
-		out = append(out, check.Right{As: check.Runner, Verb: "list", Group: r.Group, Resource: r.Resource, Optional: true})
+		right := check.Right{As: check.Runner, Verb: "list", Group: r.Group, Resource: r.Resource, Optional: true}
+		if r.Namespaced {
+			right.Scope = check.TenantNamespaces
+		}
+		out = append(out, right)
 	}
 	return out
 }
@@ -63,6 +80,9 @@ func LiftResources() []LiftResource {
 		{"config.gatekeeper.sh", "configs", exempt, true},
 		{"policies.kubewarden.io", "clusteradmissionpolicies", change, false},
 		{"policy.sigstore.dev", "clusterimagepolicies", change, false},
+		{"kyverno.io", "policies", change, true},
+		{"policies.kyverno.io", "namespacedvalidatingpolicies", change, true},
+		{"policies.kyverno.io", "namespacedimagevalidatingpolicies", change, true},
 	}
 }
 

@@ -173,13 +173,17 @@ func (c *candidates) sparedBy(f resourceFilter) {
 	}
 }
 
-// list reads the policies or exceptions of one resource.
-func list(ctx context.Context, env *cluster.Env, s served, r EngineResource) ([]policy, State) {
+// list reads the policies or exceptions of one resource, in one namespace or, without, in all.
+func list(ctx context.Context, env *cluster.Env, s served, r EngineResource, namespace string) ([]policy, State) {
 	key := r.Group + "/" + r.Resource
 	if !s.resources[key] {
 		return nil, StateAbsent
 	}
-	data, err := env.Runner.CoreV1().RESTClient().Get().AbsPath("/apis", r.Group, s.versions[key], r.Resource).DoRaw(ctx)
+	where := []string{"/apis", r.Group, s.versions[key], r.Resource}
+	if namespace != "" {
+		where = slices.Insert(where, 3, "namespaces", namespace)
+	}
+	data, err := env.Runner.CoreV1().RESTClient().Get().AbsPath(where...).DoRaw(ctx)
 	if err != nil {
 		return nil, StateNotReadable
 	}
@@ -195,8 +199,24 @@ func list(ctx context.Context, env *cluster.Env, s served, r EngineResource) ([]
 // enginePolicies counts the policies of one resource, and adds the labels and
 // names by which they spare pods.
 func enginePolicies(ctx context.Context, env *cluster.Env, s served, r EngineResource, namespaces []map[string]string, c *candidates) EnginePolicies {
-	policies, state := list(ctx, env, s, r)
-	e := EnginePolicies{Group: r.Group, Resource: r.Resource, State: state}
+	e := EnginePolicies{Group: r.Group, Resource: r.Resource}
+	if !r.Namespaced {
+		var policies []policy
+		policies, e.State = list(ctx, env, s, r, "")
+		e.count(policies, namespaces, c)
+		return e
+	}
+	for i, namespace := range env.Namespaces {
+		policies, state := list(ctx, env, s, r, namespace)
+		if e.State = state; state != StateRead {
+			return e
+		}
+		e.count(policies, namespaces[i:i+1], c)
+	}
+	return e
+}
+
+func (e *EnginePolicies) count(policies []policy, namespaces []map[string]string, c *candidates) {
 	for _, p := range policies {
 		switch p.on(namespaces) {
 		case nothing:
@@ -210,13 +230,12 @@ func enginePolicies(ctx context.Context, env *cluster.Env, s served, r EngineRes
 		}
 		p.exemptions(c)
 	}
-	return e
 }
 
 // exceptions counts the exceptions of one resource, and adds the labels and
 // names by which they spare pods.
 func exceptions(ctx context.Context, env *cluster.Env, s served, r EngineResource, namespaces []map[string]string, c *candidates) Exceptions {
-	all, state := list(ctx, env, s, r)
+	all, state := list(ctx, env, s, r, "")
 	for _, p := range all {
 		p.spares(namespaces, c)
 	}

@@ -38,7 +38,7 @@ const registrationGroup = "admissionregistration.k8s.io"
 // account has the right.
 var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Name:          "posture",
-	SchemaVersion: 1,
+	SchemaVersion: 2,
 	Timeout:       4 * time.Minute,
 	Weight:        1,
 	Needs: append(append(cluster.APIServerRights(), engineRights()...),

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	registrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -84,8 +85,11 @@ func look(ctx context.Context, env *cluster.Env, namespaces []map[string]string,
 		if !there || p.Spec.MatchConstraints == nil {
 			continue // it is never evaluated
 		}
+		if !denies(b) && slices.ContainsFunc(bindings.Items, func(of registrationv1.ValidatingAdmissionPolicyBinding) bool { return denies(of) && sameObjects(of, b) }) {
+			continue // it also reports what another binding denies
+		}
 		r := Rule{Kind: AdmissionPolicy, Engine: engine(p.Name, b.Name), Fails: failsOf(p.Spec.FailurePolicy), Effect: Reports}
-		if slices.Contains(b.Spec.ValidationActions, registrationv1.Deny) {
+		if denies(b) {
 			r.Effect = Denies
 		}
 		scopes := []scope{scopeOf(p.Spec.MatchConstraints, p.Spec.MatchConditions)}
@@ -96,6 +100,17 @@ func look(ctx context.Context, env *cluster.Env, namespaces []map[string]string,
 	}
 	s.rules = grouped(s.rules)
 	return s, nil
+}
+
+func denies(b registrationv1.ValidatingAdmissionPolicyBinding) bool {
+	return slices.Contains(b.Spec.ValidationActions, registrationv1.Deny)
+}
+
+// sameObjects reports whether two bindings hold the same objects against the
+// same policy with the same parameters.
+func sameObjects(a, b registrationv1.ValidatingAdmissionPolicyBinding) bool {
+	return a.Spec.PolicyName == b.Spec.PolicyName && equality.Semantic.DeepEqual(a.Spec.MatchResources, b.Spec.MatchResources) &&
+		equality.Semantic.DeepEqual(a.Spec.ParamRef, b.Spec.ParamRef)
 }
 
 // engine gives a word for each object: of a product that is known, or other.
