@@ -60,6 +60,7 @@ var edges = []edge{
 	{"suites/probes/*", "framework/tlsscan", "looks at TLS servers"},
 	{"suites/probes/fresh", "suites/probes/admission", "tries the same pods and reads the answers alike"},
 	{"suites/probes/posture", "suites/probes/admission", "tries the same pods and reads the answers alike"},
+	{"suites/probes/relabel", "suites/probes/posture", "knows which labels of a namespace rules depend on"},
 	{"suites/probes/*", "fixtures/pods", "puts the golden pod and its mutants into the cluster"},
 }
 

@@ -39,13 +39,14 @@ var _ = check.Register(check.Of(check.Meta{
 }, posture.Probe, judgeExempt))
 
 // judgeRelabel passes only when in every namespace the same request on a pod
-// of the tenant's own worked (positive control), and the one on the namespace
-// was refused or had no effect. One label that was set is a deviation,
-// whatever became of the rest.
+// of the tenant's own worked (positive control), and the tenant either has no
+// right to change the namespace, or every label on which rules depend is held.
+// A deviation takes both: a label that was really set, and one on which a rule
+// depends that would have been accepted as well. Either alone decides nothing.
 func judgeRelabel(o relabel.Observation) check.Verdict {
 	v := check.Verdict{Attempts: len(o.Namespaces), Controls: []v1alpha1.Control{relabelControl(o)}}
 	for _, n := range o.Namespaces {
-		if n.Patch == relabel.Changed || n.Update == relabel.Changed {
+		if changed(n) && lifted(n) {
 			v.Findings = append(v.Findings, relabelFinding(n))
 		}
 	}
@@ -71,10 +72,13 @@ func judgeRelabel(o relabel.Observation) check.Verdict {
 				fmt.Sprintf("Im Namespace %d des Mandanten gelang dieselbe Änderung auch an einem eigenen Pod nicht (%s); dass sie am Namespace nicht gelang, sagt daher nichts. Den Lauf wiederholen, sobald der Mandant dort Pods anlegen kann.", n.Index, n.Control),
 				fmt.Sprintf("In the tenant's namespace %d the same change of a pod of its own did not work either (%s), so that it did not work on the namespace says nothing. Repeat the run once the tenant can create pods there.", n.Index, n.Control))
 			return v
-		case n.MayUpdate && !kept(n.Update), !kept(n.Patch):
+		case !changed(n) && (n.MayUpdate && !kept(n.Update) || !kept(n.Patch)):
 			v.Reason = v1alpha1.T(
 				fmt.Sprintf("Der Versuch am Namespace %d des Mandanten blieb ohne Aussage (patch: %s, update: %s). Den Lauf wiederholen, sobald die API-Server störungsfrei antworten.", n.Index, n.Patch, n.Update),
 				fmt.Sprintf("The try on the tenant's namespace %d said nothing (patch: %s, update: %s). Repeat the run once the API servers answer without trouble.", n.Index, n.Patch, n.Update))
+			if n.MayChange() && !n.Restored {
+				v.Reason.De, v.Reason.En = v.Reason.De+leftLabel().De, v.Reason.En+leftLabel().En
+			}
 			return v
 		case n.MayPatch != (n.Patch != relabel.RefusedByAuthoriser):
 			v.Reason = v1alpha1.T(
@@ -82,15 +86,59 @@ func judgeRelabel(o relabel.Observation) check.Verdict {
 				fmt.Sprintf("On the tenant's namespace %d what the authoriser said and the answer to the try contradict each other.", n.Index))
 			return v
 		}
-		if n.Patch != relabel.RefusedByAuthoriser {
-			byRule++
+		if n.Patch == relabel.RefusedByAuthoriser && !n.MayChange() {
+			continue
+		}
+		byRule++
+		if reason := heldByRules(n); reason != nil {
+			v.Reason = *reason
+			return v
 		}
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: In %d Namespaces konnte der Mandant ein Label seines eigenen Pods ändern, aber keines des Namespace (%d-mal fehlte das Recht, %d-mal griff eine Regel).", len(o.Namespaces), len(o.Namespaces)-byRule, byRule),
-		fmt.Sprintf("No deviation found: in %d namespaces the tenant could change a label of its own pod, but none of the namespace (%d times the right was missing, %d times a rule took effect).", len(o.Namespaces), len(o.Namespaces)-byRule, byRule))
+		fmt.Sprintf("Keine Abweichung festgestellt: In %d Namespaces konnte der Mandant ein Label seines eigenen Pods ändern, aber keines des Namespace, an dem Regeln hängen (%d-mal fehlte das Recht, %d-mal griff eine Regel).", len(o.Namespaces), len(o.Namespaces)-byRule, byRule),
+		fmt.Sprintf("No deviation found: in %d namespaces the tenant could change a label of its own pod, but none of the namespace on which rules depend (%d times the right was missing, %d times a rule took effect).", len(o.Namespaces), len(o.Namespaces)-byRule, byRule))
 	return v
+}
+
+// changed: a label of the namespace was really set.
+func changed(n relabel.Namespace) bool {
+	return n.Patch == relabel.Changed || n.Update == relabel.Changed
+}
+
+// lifted: a label on which rules depend would have been accepted.
+func lifted(n relabel.Namespace) bool {
+	return slices.ContainsFunc(n.Lifts, func(l relabel.Lift) bool { return l.Answer == relabel.Changed })
+}
+
+// heldByRules says why it is open whether rules hold the labels of a namespace
+// that the tenant has the right to change; nil when they do.
+func heldByRules(n relabel.Namespace) *v1alpha1.Text {
+	var t v1alpha1.Text
+	switch open := slices.ContainsFunc(n.Lifts, func(l relabel.Lift) bool { return !kept(l.Answer) }); {
+	case lifted(n):
+		t = v1alpha1.T(
+			fmt.Sprintf("Der Mandant darf den Namespace %d ändern; ein Label ohne Bedeutung lehnte eine Regel ab, eines, an dem Regeln hängen, nähme der API-Server nach einem Probelauf (dry run) an. Ein Probelauf allein beweist es nicht: mit kubectl label als Mandant nachprüfen, und die Regel um diese Labels erweitern.", n.Index),
+			fmt.Sprintf("The tenant may change namespace %d; a rule refused a label without meaning, and one on which rules depend the API server would take, by a dry run. A dry run alone is no proof: check with kubectl label as the tenant, and extend the rule by these labels.", n.Index))
+	case open:
+		t = v1alpha1.T(
+			fmt.Sprintf("Der Mandant darf den Namespace %d ändern; ob er Labels ändern kann, an denen Regeln hängen, blieb offen, weil der Probelauf (dry run) ohne Aussage blieb. Dem Mandanten die Verben patch und update auf namespaces nehmen, oder Webhooks, die namespaces prüfen, Probeläufe erlauben (sideEffects), und den Lauf wiederholen.", n.Index),
+			fmt.Sprintf("The tenant may change namespace %d; whether it can change labels on which rules depend stayed open, because the dry run said nothing. Take the verbs patch and update on namespaces from the tenant, or let webhooks that check namespaces take dry runs (sideEffects), and repeat the run.", n.Index))
+	case !n.LiftsKnown || len(n.Lifts) == 0:
+		t = v1alpha1.T(
+			fmt.Sprintf("Der Mandant darf den Namespace %d ändern. Von %d Labels, an denen Regeln hängen, konnte er keines ändern, aber nicht alle Regeln waren zu lesen. Dem Konto des Laufs das Lesen der Webhooks und Policies erlauben (rbac.yaml), oder dem Mandanten die Verben patch und update auf namespaces nehmen.", n.Index, len(n.Lifts)),
+			fmt.Sprintf("The tenant may change namespace %d. Of %d labels on which rules depend it could change none, but not all rules could be read. Permit the run's account to read webhooks and policies (rbac.yaml), or take the verbs patch and update on namespaces from the tenant.", n.Index, len(n.Lifts)))
+	default:
+		return nil
+	}
+	return &t
+}
+
+func leftLabel() v1alpha1.Text {
+	return v1alpha1.T(
+		fmt.Sprintf(" Das Label des Versuchs ist vielleicht noch gesetzt: kubectl label namespace NAME %s-", relabel.Label),
+		fmt.Sprintf(" The label of the try may still be set: kubectl label namespace NAME %s-", relabel.Label))
 }
 
 // kept reports whether an answer means that the label could not be set.
@@ -121,20 +169,38 @@ func relabelFinding(n relabel.Namespace) v1alpha1.Finding {
 	if n.Patch != relabel.Changed {
 		verb = "update"
 	}
+	pod, other := 0, 0
+	for _, l := range n.Lifts {
+		switch {
+		case l.Answer != relabel.Changed:
+		case l.PodSecurity:
+			pod++
+		default:
+			other++
+		}
+	}
+	var de, en []string
+	if pod > 0 {
+		de, en = append(de, "das Label pod-security.kubernetes.io/enforce"), append(en, "the label pod-security.kubernetes.io/enforce")
+	}
+	if other > 0 {
+		de, en = append(de, fmt.Sprintf("%d Änderungen von Labels, nach denen Regeln Namespaces auswählen,", other)), append(en, fmt.Sprintf("%d changes of labels by which rules select namespaces", other))
+	}
+	which := v1alpha1.T(strings.Join(de, " und "), strings.Join(en, " and "))
 	f := v1alpha1.Finding{
 		Required: v1alpha1.T(
 			"Ein Mandant kann die Labels seiner Namespaces nicht ändern; an ihnen hängt, welche Regeln Pod Security und Policy-Engines durchsetzen.",
 			"A tenant can not change the labels of its namespaces; on them depends which rules Pod Security and policy engines enforce."),
 		Observed: v1alpha1.T(
-			fmt.Sprintf("Der Mandant setzte ein Label an seinem eigenen Namespace (%s).", verb),
-			fmt.Sprintf("The tenant set a label on its own namespace (%s).", verb)),
+			fmt.Sprintf("Der Mandant setzte ein Label an seinem eigenen Namespace (%s), und %s nähme der API-Server auch an (dry run).", verb, which.De),
+			fmt.Sprintf("The tenant set a label on its own namespace (%s), and %s the API server would take as well (dry run).", verb, which.En)),
 		Object: v1alpha1.T(fmt.Sprintf("Namespace %d des Mandanten", n.Index), fmt.Sprintf("the tenant's namespace %d", n.Index)),
 		Remedy: v1alpha1.T(
 			"Den Rollen der Mandanten die Verben patch und update auf namespaces nehmen, oder mit einer ValidatingAdmissionPolicy die Labels festhalten, an denen Regeln hängen.",
 			"Take the verbs patch and update on namespaces from the tenants' roles, or hold the labels on which rules depend with a ValidatingAdmissionPolicy."),
 	}
 	if !n.Restored {
-		f.Observed.De += fmt.Sprintf(" Das Label ließ sich nicht zurücknehmen: kubectl label namespace NAME %s-", relabel.Label)
+		f.Observed.De += fmt.Sprintf(" Das gesetzte Label ließ sich nicht zurücknehmen: kubectl label namespace NAME %s-", relabel.Label)
 		f.Observed.En += fmt.Sprintf(" The label could not be taken back: kubectl label namespace NAME %s-", relabel.Label)
 	}
 	return f

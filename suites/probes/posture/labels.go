@@ -21,6 +21,11 @@ type candidates struct {
 	// unsolved counts expressions that look at labels, annotations or names and
 	// from which nothing could be read that a pod might set.
 	unsolved int
+	// bounds and exempts are selectors of namespaces: of those that are in the
+	// scope of a rule, and of those that are exempt from one. unsolvedNamespaces
+	// counts expressions on a namespace's labels.
+	bounds, exempts    []*metav1.LabelSelector
+	unsolvedNamespaces int
 }
 
 // byName is no key that a label could have.
@@ -89,6 +94,7 @@ func (c *candidates) escape(selector *metav1.LabelSelector) {
 
 // leave adds what a pod in the scope sets to leave it.
 func (c *candidates) leave(s scope) {
+	c.bounds = append(c.bounds, s.namespaces)
 	c.escape(s.objects)
 	for _, condition := range s.conditions {
 		c.named(condition.Expression)
@@ -137,7 +143,10 @@ var (
 // it looks at the pod's. What the expression means is not solved; annotations
 // are not tried.
 func (c *candidates) named(expression string) {
-	expression = celNamespace.ReplaceAllString(expression, "namespace")
+	if celNamespace.MatchString(expression) {
+		c.unsolvedNamespaces++
+		expression = celNamespace.ReplaceAllString(expression, "namespace")
+	}
 	rest, keys := expression, []string{}
 	for _, form := range []*regexp.Regexp{celIndex, celIn, celField} {
 		for _, m := range form.FindAllStringSubmatchIndex(expression, -1) {

@@ -145,9 +145,11 @@ func (p policy) exemptions(c *candidates) {
 	}
 	for _, r := range p.Spec.Rules {
 		for _, f := range r.Match.every() {
+			c.bounds = append(c.bounds, f.Resources.NamespaceSelector)
 			c.escape(f.Resources.Selector)
 		}
 		for _, f := range r.Exclude.every() {
+			c.exempts = append(c.exempts, f.Resources.NamespaceSelector)
 			c.sparedBy(f)
 		}
 	}

@@ -20,8 +20,22 @@ type Namespace struct {
 	// only where the authoriser would allow it and the patch changed nothing.
 	Patch  Answer `json:"patch"`
 	Update Answer `json:"update"`
-	// Restored says that a label that was set has been taken back.
+	// Restored says that a label that was set, or may have been, has been taken back.
 	Restored bool `json:"restored"`
+	// Lifts are changes of labels on which rules depend; they are tried, without
+	// effect (server-side dry run), where the authoriser lets the tenant change
+	// the namespace. LiftsKnown says that they are all that there are.
+	Lifts      []Lift `json:"lifts"`
+	LiftsKnown bool   `json:"liftsKnown"`
+}
+
+// Lift is a change of a label that would take the namespace out of the scope of
+// a rule. The label has no name here.
+type Lift struct {
+	// PodSecurity: the label is Pod Security's; else a rule selects by it.
+	PodSecurity bool `json:"podSecurity"`
+	// Answer is what would become of it; Changed means that it was accepted.
+	Answer Answer `json:"answer"`
 }
 
 // Answer is what a request led to.

@@ -6,6 +6,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/posture"
 )
 
 func refused(code int32, message string) error {
@@ -31,11 +33,19 @@ func TestAnswer(t *testing.T) {
 		{"a webhook that is down, told as 403", nil, refused(403, `failed calling webhook "labels"`), Trouble},
 		{"too many requests", nil, refused(429, "slow down"), Trouble},
 		{"no credentials", nil, refused(401, "who are you"), Trouble},
+		{"a webhook that wants no dry run", nil, refused(400, `admission webhook "labels" does not support dry run`), Trouble},
 		{"not found", nil, refused(404, "not found"), Trouble},
 		{"no answer", nil, errors.New("connection refused"), Trouble},
 	} {
-		if got := answer(c.labels, "run", c.err); got != c.want {
+		if got := answer(c.labels, posture.NamespaceChange{Key: Label, Value: "run", Set: true}, c.err); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
+	}
+	remove := posture.NamespaceChange{Key: "tenant"}
+	if got := answer(map[string]string{"other": "x"}, remove, nil); got != Changed {
+		t.Errorf("removed: got %s", got)
+	}
+	if got := answer(map[string]string{"tenant": "x"}, remove, nil); got != Neutralised {
+		t.Errorf("kept in place: got %s", got)
 	}
 }
