@@ -225,6 +225,8 @@ func Expectations(crossNamespace bool) []Expectation {
 	add(StageEgress, false, []Who{Other}, OtherTCP, UDP)
 	add(StageEgress, false, []Who{Good}, TCP, UDP)
 	add(StageBareServers, false, everybody, TCP, UDP)
+	// No check demands the local clients' ways: within a namespace one closed end
+	// shuts a way, and StageBareServers tells of the servers'.
 	add(StageBareClients, false, everybody, TCP, UDP)
 	for _, s := range []StageName{StagePodLabel, StageNamespaceLabel, StageBothLabels, StageUpdated, StageRelabelled, StageEgress} {
 		add(s, true, []Who{Keeper}, TCP)
