@@ -190,8 +190,47 @@ func TestDimension(t *testing.T) {
 		{"node ports", ports, 2, true, func(*Segmentation) {}, v1alpha1.Pass, ""},
 		{"no node ports for tenants", ports, 2, true, func(o *Segmentation) { o.NodePorts, o.HostPorts = PortsRefused, PortsRefused }, v1alpha1.NotApplicable, "NodePort"},
 		{"no node ports, but host ports", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused }, v1alpha1.Pass, "Auf 8 gesperrten Wegen"},
-		{"no host ports", ports, 2, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "gab der Cluster dem Mandanten nicht"},
+		{"no host ports", ports, 2, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "Host-Port: gibt der Cluster Mandanten nicht"},
 		{"host ports are not served", ports, 2, true, func(o *Segmentation) { o.silent(HostPort) }, v1alpha1.Pass, "Auf 16 gesperrten Wegen"},
+		{"host ports are not served, and it says so", ports, 2, true, func(o *Segmentation) { o.silent(HostPort) }, v1alpha1.Pass, "Host-Port: antwortet keinem Pod"},
+		{"node ports are closed by a firewall", ports, 2, true, func(o *Segmentation) { o.silent(NodePort); o.silent(OtherNodePort) }, v1alpha1.Pass, "NodePort an einem anderen Node: antwortet keinem Pod"},
+		{"node ports of other nodes are closed", ports, 2, true, func(o *Segmentation) { o.silent(OtherNodePort) }, v1alpha1.Pass, "Auf 16 gesperrten Wegen"},
+		{"all ports of nodes are closed", ports, 2, true, func(o *Segmentation) {
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.silent(HostPort)
+		}, v1alpha1.NotApplicable, "NodePort am Node des Servers: antwortet keinem Pod"},
+		{"node ports are closed on the only node", ports, 1, true, func(o *Segmentation) { o.HostPorts = PortsRefused; o.silent(NodePort) }, v1alpha1.NotApplicable, "antwortet keinem Pod"},
+		{"node ports answer on the only node", ports, 1, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "Auf 4 gesperrten Wegen"},
+		{"neither node ports nor Services answer", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.silent(Service)
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"node ports were not tried", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.change(StageOpen, Good, NodePort, func(c *Cell) { c.Other = c.Attempts })
+			o.change(StageOpen, Good, OtherNodePort, func(c *Cell) { c.Attempts = 2 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"node ports were not looked at again", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.Stages = o.Stages[:5]
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"no cells of node ports", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			for i := range o.Stages {
+				o.Stages[i].Cells = slices.DeleteFunc(o.Stages[i].Cells, func(c Cell) bool { return c.Way.OnNode() })
+			}
+		}, v1alpha1.Inconclusive, "nicht beobachtet"},
+		{"a closed node port answered once while shut", ports, 2, true, func(o *Segmentation) {
+			o.silent(NodePort)
+			o.change(StageDenied, Good, NodePort, func(c *Cell) { c.Seen = 1 })
+		}, v1alpha1.Fail, "NodePort am Node des Servers"},
 		{"nothing answers", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused; o.silent(HostPort); o.silent(TCP) }, v1alpha1.Inconclusive, "Host-Port"},
 		{"a host port leads around", ports, 2, true, func(o *Segmentation) {
 			o.change(StageDenied, Good, HostPort, through)

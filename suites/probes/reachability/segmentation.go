@@ -279,18 +279,15 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 			m.follow(following, streams, pod, m.ledger.fromServer)
 		}
 	}
-	for _, node := range m.plan.nodes {
-		host := servers[server{GroupEvery, node.Index}].Status.HostIP
-		if o.NodePorts == PortsMade {
-			for _, service := range services {
-				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, service.Spec.Ports[0].NodePort})
-			}
-		}
-		if o.HostPorts == PortsMade {
-			m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, hostPort})
+	if o.NodePorts == PortsMade {
+		for _, service := range services {
+			m.segments.nodePorts = append(m.segments.nodePorts, service.Spec.Ports[0].NodePort)
 		}
 	}
-	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	if o.HostPorts == PortsMade {
+		m.segments.nodePorts = append(m.segments.nodePorts, hostPort)
+	}
+	slices.Sort(m.segments.nodePorts)
 	who := []Who{Keeper, GoodLocal, OtherLocal}
 	if m.segments.crossNamespace() {
 		who = append(who, Good, Other)
@@ -808,12 +805,4 @@ func (m *segmentation) enter(o *Segmentation, windows []window) {
 			})
 		}
 	}
-}
-
-// single is the range that holds one address.
-func single(address string) string {
-	if strings.Contains(address, ":") {
-		return address + "/128"
-	}
-	return address + "/32"
 }

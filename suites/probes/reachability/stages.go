@@ -282,14 +282,8 @@ type segments struct {
 	// serverNS holds the servers and the local clients, clientNS the others; it
 	// is the same where the tenant has one namespace.
 	serverNS, clientNS string
-	// nodePorts are the addresses of nodes, and the ports on them, by which the
-	// servers can be tried.
-	nodePorts []nodePort
-}
-
-type nodePort struct {
-	address string
-	port    int32
+	// nodePorts are the ports of nodes by which the servers can be tried.
+	nodePorts []int32
 }
 
 func (s segments) crossNamespace() bool { return s.serverNS != s.clientNS }
@@ -387,11 +381,10 @@ func (s segments) policies(at standing) map[string]*networkingv1.NetworkPolicy {
 	everybody, clients := s.selector(segmentKeeper, segmentGood, segmentOther), s.selector(segmentGood, segmentOther)
 	leave := func(namespace string) {
 		rules := []networkingv1.NetworkPolicyEgressRule{toServers(everyPort()...)}
+		// To any address: some networks do not take those of nodes for a range of
+		// addresses, and a port of a node would seem closed that we did not open.
 		for _, n := range s.nodePorts {
-			rules = append(rules, networkingv1.NetworkPolicyEgressRule{
-				To:    []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: single(n.address)}}},
-				Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, n.port)},
-			})
+			rules = append(rules, networkingv1.NetworkPolicyEgressRule{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, n)}})
 		}
 		egress("leave "+namespace, namespace, clients, rules...)
 	}
