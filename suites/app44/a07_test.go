@@ -124,3 +124,59 @@ func TestA07NoVerdictOverNothing(t *testing.T) {
 		t.Errorf("outcome %s", v.Outcome)
 	}
 }
+
+// What tenants can not open, no remedy tells a site to set up: nothing could be
+// observed any more.
+func TestDefaultDenyRemediesCanBeOpened(t *testing.T) {
+	seen := 0
+	for _, c := range check.Default.Checks() {
+		if c.ID != "APP.4.4.A7/default-deny-between-namespaces" && c.ID != "APP.4.4.A7/fresh-namespace-default-deny" {
+			continue
+		}
+		data, err := os.ReadFile("../../fixtures/recorded/" + strings.ReplaceAll(c.ID, "/", "_") + "/fail-vanilla.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var recorded v1alpha1.Observation
+		if err := json.Unmarshal(data, &recorded); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.Judge([]v1alpha1.Observation{recorded}).Findings {
+			seen++
+			for _, text := range []string{f.Remedy.De, f.Remedy.En} {
+				if !strings.Contains(text, "BaselineAdminNetworkPolicy") || strings.Contains(text, "(AdminNetworkPolicy)") || !strings.Contains(text, "Deny") {
+					t.Errorf("%s: %s", c.ID, text)
+				}
+			}
+		}
+	}
+	if seen < 2 {
+		t.Errorf("%d findings were looked at", seen)
+	}
+}
+
+// Where the client never reached a server, the reason says what it may be.
+func TestA07NeverOpened(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*reachability.Pair)
+		says   bool
+	}{
+		"never": {func(p *reachability.Pair) {
+			p.Echoed, p.LastEchoed, p.SeenByServer, p.Timeout, p.ServerLogComplete = 0, 0, 0, p.Attempts, false
+		}, true},
+		"unsteady": {func(p *reachability.Pair) { p.LastEchoed = 1 }, false},
+	} {
+		o := recordedA07(t, "pass-conformant")
+		for i := range o.Phases {
+			for j := range o.Phases[i].Pairs {
+				if o.Phases[i].Name == reachability.OpenBefore {
+					c.change(&o.Phases[i].Pairs[j])
+				}
+			}
+		}
+		v := judgePolicyEnforced(o)
+		if v.Outcome != v1alpha1.Inconclusive || strings.Contains(v.Reason.De, "AdminNetworkPolicy") != c.says || strings.Contains(v.Reason.En, "AdminNetworkPolicy") != c.says {
+			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
+	}
+}

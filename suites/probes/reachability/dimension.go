@@ -84,7 +84,11 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	}
 	for _, c := range v.Controls {
 		if !c.Held {
-			return without(v, v1alpha1.Inconclusive, v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+")."))
+			reason := v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+").")
+			if seen.unopened(demanded) {
+				reason = NeverOpened(reason)
+			}
+			return without(v, v1alpha1.Inconclusive, reason)
 		}
 	}
 	shut := 0
@@ -183,6 +187,38 @@ func (m seenMatrix) unserved(w Way) bool {
 		}
 	}
 	return tried > 0 && !m.odd
+}
+
+// NeverOpened adds to a reason what it may be that nothing came by a way that
+// our policies open: nobody but the site can tell that from a broken network.
+func NeverOpened(reason v1alpha1.Text) v1alpha1.Text {
+	return v1alpha1.T(
+		reason.De+" Auf einem Weg, den eine NetworkPolicy des Mandanten öffnet, kam nie etwas an. Die Ursache kann eine Regel sein, die Mandanten nicht öffnen können (AdminNetworkPolicy, globale Policy des CNI); was die Policies des Mandanten bewirken, ist dann nicht zu beobachten.",
+		reason.En+" On a way that a NetworkPolicy of the tenant opens nothing ever arrived. The cause may be a rule that tenants can not open (AdminNetworkPolicy, a global policy of the CNI); what the tenant's policies do can not be observed then.")
+}
+
+// never reports that the way was tried and nothing came. No log is complete of a
+// server to which nobody comes.
+func (c Cell) never() bool {
+	c.LogComplete = true
+	return c.tried() == "" && c.Echoed == 0 && c.Seen == 0
+}
+
+// unopened reports that some way stayed shut that has to be open, in the stage
+// or before and after it.
+func (m seenMatrix) unopened(demanded []Expectation) bool {
+	return slices.ContainsFunc(demanded, func(e Expectation) bool {
+		stages := around(e.Stage)
+		if e.Open {
+			stages = []StageName{e.Stage}
+		}
+		e.Open = true
+		return slices.ContainsFunc(stages, func(s StageName) bool {
+			e.Stage = s
+			cells, _ := m.found(e)
+			return slices.ContainsFunc(cells, Cell.never)
+		})
+	})
 }
 
 func (m seenMatrix) answered(w Way) bool {

@@ -264,3 +264,64 @@ func TestDimension(t *testing.T) {
 		})
 	}
 }
+
+// A rule that tenants can not open leaves between namespaces nothing to observe,
+// and the reason says so; within the servers' namespace all is as ever. Nothing
+// of the kind is said where the ways were open.
+func TestNeverOpened(t *testing.T) {
+	text := v1alpha1.T("t", "t")
+	within := Dimension{Default: true, Required: text, Remedy: text, Of: func(e Expectation) bool {
+		return e.Stage == StageBareServers && (e.Who == GoodLocal || e.Who == OtherLocal)
+	}}
+	pods := Dimension{Required: text, Remedy: text, Of: func(e Expectation) bool { return e.Stage == StageBothLabels && e.Who != Keeper }}
+	denied := func(o *Segmentation) {
+		for i := range o.Stages {
+			for j := range o.Stages[i].Cells {
+				if c := &o.Stages[i].Cells[j]; c.Who == Keeper || c.Who == Good || c.Who == Other {
+					c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		of     Dimension
+		change func(*Segmentation)
+		want   v1alpha1.Outcome
+		says   bool
+	}{
+		"between namespaces":   {pods, denied, v1alpha1.Inconclusive, true},
+		"within the namespace": {within, denied, v1alpha1.Pass, false},
+		"allowed, and never open": {pods, func(o *Segmentation) {
+			o.change(StageBothLabels, Good, TCP, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, true},
+		"open, but not steadily":     {pods, func(o *Segmentation) { o.change(StageOpen, Other, TCP, func(c *Cell) { c.LastEchoed = 1 }) }, v1alpha1.Inconclusive, false},
+		"open, but a log is missing": {pods, func(o *Segmentation) { o.change(StageOpen, Other, TCP, func(c *Cell) { c.LogComplete = false }) }, v1alpha1.Inconclusive, false},
+		"never tried": {pods, func(o *Segmentation) {
+			o.change(StageOpen, Other, TCP, func(c *Cell) { c.Attempts, c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0, 0 })
+		}, v1alpha1.Inconclusive, false},
+	} {
+		o := enforced(2, true)
+		c.change(&o)
+		v := c.of.judge(o)
+		de, en := strings.Contains(v.Reason.De, "die Mandanten nicht öffnen können"), strings.Contains(v.Reason.En, "tenants can not open")
+		if v.Outcome != c.want || de != c.says || en != c.says {
+			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+func TestFreshNeverOpened(t *testing.T) {
+	cell := func(way Way, echoed int) Cell {
+		return Cell{Who: Other, Way: way, Server: 1, Client: 2, Attempts: 30, Echoed: echoed, LastEchoed: echoed, Seen: echoed, LogComplete: echoed > 0}
+	}
+	for name, c := range map[string]struct {
+		echoed int
+		says   bool
+	}{"never": {0, true}, "once": {1, false}} {
+		o := Fresh{WindowSeconds: 12, Gone: true, Default: []Cell{cell(TCP, 0), cell(UDP, 0)}, Opened: []Cell{cell(TCP, c.echoed), cell(UDP, c.echoed)}}
+		v := JudgeFresh(v1alpha1.T("r", "r"), v1alpha1.T("a", "a"))(o)
+		if v.Outcome != v1alpha1.Inconclusive || strings.Contains(v.Reason.De, "AdminNetworkPolicy") != c.says || strings.Contains(v.Reason.En, "AdminNetworkPolicy") != c.says {
+			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -300,6 +301,9 @@ func JudgeFresh(required, remedy v1alpha1.Text) func(Fresh) check.Verdict {
 		for _, c := range v.Controls {
 			if !c.Held {
 				v.Reason = v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+").")
+				if slices.ContainsFunc(o.Opened, Cell.never) {
+					v.Reason = NeverOpened(v.Reason)
+				}
 				return v
 			}
 		}
