@@ -288,7 +288,7 @@ func judgePolicyEnforced(o reachability.Observation) check.Verdict {
 	closed := phaseOf(o, reachability.Closed)
 	leaks := map[place]leak{}
 	if closed != nil {
-		v.Attempts = fewestAttempts(closed.Pairs)
+		v.Attempts, v.Matrix = fewestAttempts(closed.Pairs), rowsOf(o, *closed)
 		v.Figures = []v1alpha1.Figure{
 			{Name: v1alpha1.T("Gemessene Nodes", "Measured nodes"), Value: float64(o.MeasuredNodes), Unit: "1"},
 			{Name: v1alpha1.T("Zeit, bis alle Pfade der geänderten Policy folgten (oder Ende des Wartens)", "Time until all paths followed the changed policy (or end of waiting)"), Value: closed.SettleSeconds, Unit: "s"},
@@ -373,6 +373,44 @@ func leaksOf(closed reachability.Phase) map[place]leak {
 		}
 	}
 	return leaks
+}
+
+// rowsOf sets for each place what the policy asks of the client that it shuts
+// out, and of the one that it lets in, beside what was observed.
+func rowsOf(o reachability.Observation, closed reachability.Phase) []v1alpha1.MatrixRow {
+	var rows []v1alpha1.MatrixRow
+	for _, at := range places(min(o.MeasuredNodes, cluster.NodeLimit)) {
+		where := at.text()
+		for _, role := range []struct {
+			of             reachability.Role
+			what, expected v1alpha1.Text
+		}{
+			{reachability.Client, v1alpha1.T("ausgesperrter Client", "client that is shut out"), v1alpha1.T("gesperrt", "closed")},
+			{reachability.Allowed, v1alpha1.T("zugelassener Client", "client that is allowed"), v1alpha1.T("offen", "open")},
+		} {
+			r := v1alpha1.MatrixRow{What: v1alpha1.T(where.De+": "+role.what.De, where.En+": "+role.what.En),
+				Expected: role.expected, Observed: v1alpha1.T("nicht beobachtet", "not observed")}
+			var sum leak
+			clients := map[int]bool{}
+			for _, p := range closed.Pairs {
+				if p.Role == role.of && placeOf(p) == at {
+					clients[p.Client] = true
+					sum.attempts, sum.echoed, sum.seen = sum.attempts+p.Attempts, sum.echoed+p.Echoed, sum.seen+p.SeenByServer
+				}
+			}
+			want := 1
+			if !at.same {
+				want = o.MeasuredNodes - 1
+			}
+			if len(clients) == want && closed.PolicyAccepted {
+				r.Observed = v1alpha1.T(fmt.Sprintf("von %d Versuchen %d angekommen, %d beantwortet", sum.attempts, sum.seen, sum.echoed),
+					fmt.Sprintf("of %d attempts %d arrived, %d answered", sum.attempts, sum.seen, sum.echoed))
+				r.Deviates = role.of == reachability.Client && (sum.echoed > 0 || sum.seen > 0)
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 func findingsOf(o reachability.Observation, leaks map[place]leak) []v1alpha1.Finding {

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/suites/probes/reachability"
 )
@@ -178,5 +180,49 @@ func TestA07NeverOpened(t *testing.T) {
 		if v.Outcome != v1alpha1.Inconclusive || strings.Contains(v.Reason.De, "AdminNetworkPolicy") != c.says || strings.Contains(v.Reason.En, "AdminNetworkPolicy") != c.says {
 			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
 		}
+	}
+}
+
+// Each place has a row for the client that is shut out and for the one that is
+// allowed, on the same node and between nodes; what is missing is not observed.
+func TestA07Matrix(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		change   func(*reachability.Observation)
+		deviates []string
+		missing  []string
+	}{
+		{"pass-conformant", nil, nil, nil},
+		{"fail-only-cross-node-enforced", nil, []string{
+			"server on worker 1, client on the same node: client that is shut out", "server on worker 2, client on the same node: client that is shut out"}, nil},
+		{"pass-conformant", func(o *reachability.Observation) {
+			o.Phases[1].Pairs = slices.DeleteFunc(o.Phases[1].Pairs, func(p reachability.Pair) bool {
+				return p.Server == 2 && p.Client == 1 && p.Role == reachability.Client
+			})
+		}, nil, []string{"server on worker 2, client on another node: client that is shut out"}},
+	} {
+		o := recordedA07(t, c.name)
+		if c.change != nil {
+			c.change(&o)
+		}
+		v := judgePolicyEnforced(o)
+		var deviates, missing []string
+		for _, r := range v.Matrix {
+			if r.What.IsZero() || r.Expected.IsZero() || r.Observed.IsZero() {
+				t.Errorf("%s: a row without a text: %+v", c.name, r)
+			}
+			if r.Deviates {
+				deviates = append(deviates, r.What.En)
+			}
+			if r.Observed.En == "not observed" {
+				missing = append(missing, r.What.En)
+			}
+		}
+		if len(v.Matrix) != 8 || !slices.Equal(deviates, c.deviates) || !slices.Equal(missing, c.missing) {
+			t.Errorf("%s: %d rows, deviating %q, missing %q", c.name, len(v.Matrix), deviates, missing)
+		}
+	}
+	if v := judgePolicyEnforced(reachability.Observation{MeasuredNodes: 1 << 40, Phases: []reachability.Phase{{Name: reachability.Closed}}}); len(v.Matrix) > 4*cluster.NodeLimit {
+		t.Errorf("%d rows of an observation that no probe makes", len(v.Matrix))
 	}
 }

@@ -99,8 +99,8 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: Auf %d gesperrten Wegen kam in je mindestens %d Versuchen nichts an; vorher und nachher standen sie offen.", shut, v.Attempts),
-		fmt.Sprintf("No deviation found: on %d closed ways nothing arrived in at least %d attempts each; before and after they were open.", shut, v.Attempts))
+		fmt.Sprintf("Keine Abweichung festgestellt: Auf %d gesperrten Wegen %s kam in je mindestens %d Versuchen nichts an; vorher und nachher standen sie offen.", shut, seen.where().De, v.Attempts),
+		fmt.Sprintf("No deviation found: on %d closed ways %s nothing arrived in at least %d attempts each; before and after they were open.", shut, seen.where().En, v.Attempts))
 	if shutOnNodes {
 		v.Reason.De += " " + seen.nodesText().De
 		v.Reason.En += " " + seen.nodesText().En
@@ -304,6 +304,14 @@ func (m seenMatrix) found(e Expectation) (cells []Cell, want int) {
 		}
 	}
 	return cells, want
+}
+
+// where says between what the pairs are: a pass tells of nothing else.
+func (m seenMatrix) where() v1alpha1.Text {
+	if m.MeasuredNodes == 1 {
+		return v1alpha1.T("auf dem einzigen Node", "on the only node")
+	}
+	return v1alpha1.T("zwischen zwei Nodes (nicht auf demselben)", "between two nodes (not on the same one)")
 }
 
 func (m seenMatrix) attempts(demanded []Expectation) int {

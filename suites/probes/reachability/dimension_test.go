@@ -87,8 +87,8 @@ func TestDimension(t *testing.T) {
 		want   v1alpha1.Outcome
 		says   string
 	}{
-		{"all as it should be", d, 2, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 4 gesperrten Wegen kam in je mindestens 9 Versuchen nichts an"},
-		{"one node", d, 1, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 2 gesperrten Wegen"},
+		{"all as it should be", d, 2, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 4 gesperrten Wegen zwischen zwei Nodes (nicht auf demselben) kam in je mindestens 9 Versuchen nichts an"},
+		{"one node", d, 1, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 2 gesperrten Wegen auf dem einzigen Node kam"},
 		{"nothing", d, 2, true, func(o *Segmentation) { *o = Segmentation{} }, v1alpha1.Inconclusive, "nur einen Namespace"},
 		{"no stages", d, 2, true, func(o *Segmentation) { o.Stages = nil }, v1alpha1.Inconclusive, "Kontrolle hielt nicht"},
 		{"one came through", d, 2, true, func(o *Segmentation) {
@@ -306,6 +306,26 @@ func TestNeverOpened(t *testing.T) {
 		de, en := strings.Contains(v.Reason.De, "die Mandanten nicht öffnen können"), strings.Contains(v.Reason.En, "tenants can not open")
 		if v.Outcome != c.want || de != c.says || en != c.says {
 			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+// A pass says between what it was measured, in both languages.
+func TestPassSaysWhere(t *testing.T) {
+	text := v1alpha1.T("t", "t")
+	d := Dimension{Required: text, Remedy: text, Of: func(e Expectation) bool { return e.Stage == StageBothLabels && e.Who != Keeper }}
+	for nodes, want := range map[int]string{1: "on the only node", 2: "between two nodes (not on the same one)"} {
+		if v := d.judge(enforced(nodes, true)); v.Outcome != v1alpha1.Pass || !strings.Contains(v.Reason.En, want) {
+			t.Errorf("%d nodes: %s: %s", nodes, v.Outcome, v.Reason.En)
+		}
+	}
+	cell := func(way Way, echoed int) Cell {
+		return Cell{Who: Other, Way: way, Server: 1, Client: 2, Attempts: 30, Echoed: echoed, LastEchoed: echoed, Seen: echoed, LogComplete: true}
+	}
+	for same, want := range map[bool]string{true: "Both pods ran on one node.", false: "on the same node nothing was measured"} {
+		o := Fresh{SameNode: same, WindowSeconds: 12, Gone: true, Default: []Cell{cell(TCP, 0), cell(UDP, 0)}, Opened: []Cell{cell(TCP, 30), cell(UDP, 30)}}
+		if v := JudgeFresh(text, text)(o); v.Outcome != v1alpha1.Pass || !strings.Contains(v.Reason.En, want) {
+			t.Errorf("fresh, %t: %s: %s", same, v.Outcome, v.Reason.En)
 		}
 	}
 }

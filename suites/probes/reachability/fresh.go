@@ -314,6 +314,9 @@ func JudgeFresh(required, remedy v1alpha1.Text) func(Fresh) check.Verdict {
 		if o.SameNode {
 			v.Reason.De += " Beide Pods liefen auf einem Node."
 			v.Reason.En += " Both pods ran on one node."
+		} else {
+			v.Reason.De += " Die Pods liefen auf zwei Nodes; auf demselben Node wurde nicht gemessen."
+			v.Reason.En += " The pods ran on two nodes; on the same node nothing was measured."
 		}
 		return v
 	}
