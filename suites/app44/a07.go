@@ -132,17 +132,23 @@ var _ = check.Register(reachability.Dimension{
 
 var _ = check.Register(reachability.Dimension{
 	Of: func(e reachability.Expectation) bool {
-		return (e.Stage == reachability.StageUpdated || e.Stage == reachability.StageRelabelled) && e.Who != reachability.Keeper
+		switch e.Stage {
+		case reachability.StageUpdated, reachability.StageRelabelled:
+			return e.Who != reachability.Keeper
+		case reachability.StageDenied:
+			return e.Who != reachability.Keeper && e.Way == reachability.TCP
+		}
+		return false
 	},
 	Required: v1alpha1.T(
-		"Eine geänderte NetworkPolicy und ein geändertes Label eines Pods wirken auf laufende Pods.",
-		"A changed NetworkPolicy and a changed label of a pod take effect on running pods."),
+		"Eine geänderte und eine gelöschte NetworkPolicy und ein geändertes Label eines Pods wirken auf laufende Pods.",
+		"A changed and a deleted NetworkPolicy and a changed label of a pod take effect on running pods."),
 	Remedy: networkRemedy(),
 }.Check(check.Meta{
 	ID: "APP.4.4.A7/network-policy-changes-take-effect",
 	Title: v1alpha1.T(
-		"Geänderte NetworkPolicies und Labels wirken auf laufende Pods",
-		"Changed NetworkPolicies and labels take effect on running pods"),
+		"Geänderte und gelöschte NetworkPolicies und geänderte Labels wirken auf laufende Pods",
+		"Changed and deleted NetworkPolicies and changed labels take effect on running pods"),
 	Area: check.Network,
 	Covers: []check.Covers{
 		{Statement: "APP.4.4.A7-UA.3", Decides: v1alpha1.Part},

@@ -226,3 +226,62 @@ func TestA07Matrix(t *testing.T) {
 		t.Errorf("%d rows of an observation that no probe makes", len(v.Matrix))
 	}
 }
+
+// A network that does not follow one kind of change is named by that change.
+func TestA07ChangesAreNamed(t *testing.T) {
+	const id = "APP.4.4.A7/network-policy-changes-take-effect"
+	for name, c := range map[string]struct {
+		stage   reachability.StageName
+		leaks   []reachability.Who
+		want    v1alpha1.Outcome
+		de, en  string
+		missing bool
+	}{
+		"all are followed":         {want: v1alpha1.Pass},
+		"a deletion is not":        {stage: reachability.StageDenied, leaks: []reachability.Who{reachability.Other}, want: v1alpha1.Fail, de: "ist gelöscht", en: "is deleted"},
+		"an update is not":         {stage: reachability.StageUpdated, leaks: []reachability.Who{reachability.GoodLocal}, want: v1alpha1.Fail, de: "wurde auf den anderen TCP-Port geändert", en: "was changed to the other TCP port"},
+		"a label is not":           {stage: reachability.StageRelabelled, leaks: []reachability.Who{reachability.Good}, want: v1alpha1.Fail, de: "tauschten ihre Labels", en: "swapped their labels"},
+		"a deletion was not tried": {stage: reachability.StageDenied, missing: true, want: v1alpha1.Inconclusive, de: "(denied): nicht beobachtet", en: "(denied): not observed"},
+	} {
+		data, err := os.ReadFile("../../fixtures/recorded/" + strings.ReplaceAll(id, "/", "_") + "/pass-conformant.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var recorded v1alpha1.Observation
+		if err := json.Unmarshal(data, &recorded); err != nil {
+			t.Fatal(err)
+		}
+		var o reachability.Segmentation
+		if err := check.Decode(recorded.Data, &o); err != nil {
+			t.Fatal(err)
+		}
+		for i := range o.Stages {
+			if s := &o.Stages[i]; s.Name == c.stage {
+				for j := range s.Cells {
+					if cell := &s.Cells[j]; slices.Contains(c.leaks, cell.Who) && cell.Way == reachability.TCP {
+						cell.Echoed, cell.LastEchoed, cell.Seen = cell.Attempts, cell.Attempts, cell.Attempts
+					}
+				}
+				if c.missing {
+					s.Cells = slices.DeleteFunc(s.Cells, func(cell reachability.Cell) bool { return cell.Who != reachability.Keeper })
+				}
+			}
+		}
+		if recorded.Data, err = json.Marshal(o); err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range check.Default.Checks() {
+			if of.ID != id {
+				continue
+			}
+			r := of.Judge([]v1alpha1.Observation{recorded})
+			said := r.Reason
+			for _, f := range r.Findings {
+				said.De, said.En = said.De+f.Observed.De, said.En+f.Observed.En
+			}
+			if r.Outcome != c.want || !strings.Contains(said.De, c.de) || !strings.Contains(said.En, c.en) {
+				t.Errorf("%s: %s: %s", name, r.Outcome, said.En)
+			}
+		}
+	}
+}

@@ -207,7 +207,9 @@ func Expectations(crossNamespace bool) []Expectation {
 	}
 	everybody := append(append([]Who{}, locals...), remotes...)
 	add(StageDenied, true, []Who{Keeper}, TCP, OtherTCP, UDP, OtherUDP, Service)
-	add(StageDenied, false, everybody, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
+	// That a deletion takes effect is seen by TCP: UDP, Services and ports of nodes
+	// may fail for reasons of their own.
+	add(StageDenied, false, everybody, TCP, UDP, OtherUDP, Service, NodePort, OtherNodePort, HostPort)
 	add(StagePodLabel, true, []Who{GoodLocal}, TCP)
 	add(StagePodLabel, false, []Who{GoodLocal}, OtherTCP)
 	add(StagePodLabel, false, []Who{OtherLocal, Good}, TCP)
