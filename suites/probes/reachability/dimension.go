@@ -72,8 +72,8 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 		return without(v, v1alpha1.Inconclusive, v1alpha1.T("Die Pods der Sonde liefen nicht: "+string(o.Trouble)+".", "The probe's pods did not run: "+string(o.Trouble)+"."))
 	case shutOnNodes && len(demanded) == 0:
 		return without(v, v1alpha1.NotApplicable, v1alpha1.T(
-			"Der Cluster gibt Mandanten weder Services mit NodePort noch Pods mit Host-Port, die antworten.",
-			"The cluster gives tenants neither Services with a node port nor pods with a host port that answer."))
+			"Weder ein NodePort noch ein Host-Port war für Pods der Mandanten ein Weg: "+seen.nodesText().De,
+			"Neither a node port nor a host port was a way for pods of tenants: "+seen.nodesText().En))
 	case !o.CrossNamespace && slices.ContainsFunc(Expectations(true), func(e Expectation) bool { return d.Of(e) && (e.Who == Good || e.Who == Other) }):
 		return without(v, v1alpha1.Inconclusive, v1alpha1.T(
 			"Der Mandant hat nur einen Namespace; was zwischen Namespaces gilt, war nicht zu beobachten. Einen zweiten mit --tenant-namespaces nennen.",
@@ -84,7 +84,11 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	}
 	for _, c := range v.Controls {
 		if !c.Held {
-			return without(v, v1alpha1.Inconclusive, v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+")."))
+			reason := v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+").")
+			if seen.unopened(demanded) {
+				reason = NeverOpened(reason)
+			}
+			return without(v, v1alpha1.Inconclusive, reason)
 		}
 	}
 	shut := 0
@@ -95,26 +99,43 @@ func (d Dimension) judge(o Segmentation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: Auf %d gesperrten Wegen kam in je mindestens %d Versuchen nichts an; vorher und nachher standen sie offen.", shut, v.Attempts),
-		fmt.Sprintf("No deviation found: on %d closed ways nothing arrived in at least %d attempts each; before and after they were open.", shut, v.Attempts))
+		fmt.Sprintf("Keine Abweichung festgestellt: Auf %d gesperrten Wegen %s kam in je mindestens %d Versuchen nichts an; vorher und nachher standen sie offen.", shut, seen.where().De, v.Attempts),
+		fmt.Sprintf("No deviation found: on %d closed ways %s nothing arrived in at least %d attempts each; before and after they were open.", shut, seen.where().En, v.Attempts))
 	if shutOnNodes {
-		de, en := o.HostPorts.text()
-		v.Reason.De += " " + de
-		v.Reason.En += " " + en
+		v.Reason.De += " " + seen.nodesText().De
+		v.Reason.En += " " + seen.nodesText().En
 	}
 	return v
 }
 
-// text says whether host ports were among the ways.
-func (p PortsOnNodes) text() (de, en string) {
-	switch p {
-	case PortsMade:
-		return "Ein Host-Port am Node des Servers war unter den Wegen, wenn er offen antwortete.", "A host port on the server's node was among the ways if it answered while open."
-	case PortsRefused:
-		return "Einen Host-Port gab der Cluster dem Mandanten nicht.", "The cluster gave the tenant no host port."
-	default:
-		return "Ein Host-Port wurde nicht versucht.", "A host port was not tried."
+// nodesText says which ports of nodes were among the ways, and why others were
+// not.
+func (m seenMatrix) nodesText() v1alpha1.Text {
+	var de, en []string
+	for _, port := range []struct {
+		way  Way
+		made PortsOnNodes
+		what v1alpha1.Text
+	}{
+		{NodePort, m.NodePorts, v1alpha1.T("NodePort am Node des Servers", "node port on the server's node")},
+		{OtherNodePort, m.NodePorts, v1alpha1.T("NodePort an einem anderen Node", "node port on another node")},
+		{HostPort, m.HostPorts, v1alpha1.T("Host-Port", "host port")},
+	} {
+		if port.way == OtherNodePort && m.MeasuredNodes == 1 {
+			continue
+		}
+		said := v1alpha1.T("nicht versucht", "not tried")
+		switch {
+		case port.made == PortsRefused:
+			said = v1alpha1.T("gibt der Cluster Mandanten nicht", "not given to tenants by the cluster")
+		case port.made == PortsMade && m.tries(port.way):
+			said = v1alpha1.T("gemessen", "measured")
+		case port.made == PortsMade:
+			said = v1alpha1.T("antwortet keinem Pod, auch wenn jeder zum Server darf", "answers no pod, even when everybody may reach the server")
+		}
+		de, en = append(de, port.what.De+": "+said.De), append(en, port.what.En+": "+said.En)
 	}
+	return v1alpha1.T(strings.Join(de, "; ")+".", strings.Join(en, "; ")+".")
 }
 
 func without(v check.Verdict, outcome v1alpha1.Outcome, reason v1alpha1.Text) check.Verdict {
@@ -125,17 +146,79 @@ func without(v check.Verdict, outcome v1alpha1.Outcome, reason v1alpha1.Text) ch
 // OnNode reports whether the way leads over a port of a node.
 func (w Way) OnNode() bool { return w == NodePort || w == OtherNodePort || w == HostPort }
 
-// tries reports whether the way is one that the cluster gives a tenant. A host
-// port that answers nobody, while the server itself does, is none: networks
-// need not serve them, and what is never served is no way around a policy.
+// tries reports whether the way is one that the cluster gives a tenant. A port of
+// a node that answers nobody, while the server itself does, is none: networks
+// need not serve host ports, firewalls may close node ports, and what is never
+// served is no way around a policy. Whatever serves node ports serves the Service,
+// too: where that answers nobody, it is broken.
 func (m seenMatrix) tries(w Way) bool {
 	switch w {
 	case NodePort, OtherNodePort:
-		return m.NodePorts != PortsRefused
+		if w == OtherNodePort && m.MeasuredNodes == 1 {
+			return false // there is no other node
+		}
+		return m.NodePorts != PortsRefused && (!m.unserved(w) || !m.answered(Service))
 	case HostPort:
-		return m.HostPorts == PortsMade && (m.answered(HostPort) || !m.answered(TCP))
+		return m.HostPorts == PortsMade && (!m.unserved(HostPort) || !m.answered(TCP))
 	}
 	return true
+}
+
+// unserved reports that nothing ever came by the way, although every client
+// tried it while everything was open.
+func (m seenMatrix) unserved(w Way) bool {
+	tried := 0
+	for _, e := range Expectations(m.CrossNamespace) {
+		if e.Way != w {
+			continue
+		}
+		cells, want := m.found(e)
+		open := slices.Contains(around(StageDenied), e.Stage)
+		if open && (len(cells) < want || !m.stages[e.Stage].Accepted) {
+			return false
+		}
+		for _, c := range cells {
+			if c.Echoed > 0 || c.Seen > 0 || open && c.tried() != "" {
+				return false
+			}
+			if open {
+				tried++
+			}
+		}
+	}
+	return tried > 0 && !m.odd
+}
+
+// NeverOpened adds to a reason what it may be that nothing came by a way that
+// our policies open: nobody but the site can tell that from a broken network.
+func NeverOpened(reason v1alpha1.Text) v1alpha1.Text {
+	return v1alpha1.T(
+		reason.De+" Auf einem Weg, den eine NetworkPolicy des Mandanten öffnet, kam nie etwas an. Die Ursache kann eine Regel sein, die Mandanten nicht öffnen können (AdminNetworkPolicy, globale Policy des CNI); was die Policies des Mandanten bewirken, ist dann nicht zu beobachten.",
+		reason.En+" On a way that a NetworkPolicy of the tenant opens nothing ever arrived. The cause may be a rule that tenants can not open (AdminNetworkPolicy, a global policy of the CNI); what the tenant's policies do can not be observed then.")
+}
+
+// never reports that the way was tried and nothing came. No log is complete of a
+// server to which nobody comes.
+func (c Cell) never() bool {
+	c.LogComplete = true
+	return c.tried() == "" && c.Echoed == 0 && c.Seen == 0
+}
+
+// unopened reports that some way stayed shut that has to be open, in the stage
+// or before and after it.
+func (m seenMatrix) unopened(demanded []Expectation) bool {
+	return slices.ContainsFunc(demanded, func(e Expectation) bool {
+		stages := around(e.Stage)
+		if e.Open {
+			stages = []StageName{e.Stage}
+		}
+		e.Open = true
+		return slices.ContainsFunc(stages, func(s StageName) bool {
+			e.Stage = s
+			cells, _ := m.found(e)
+			return slices.ContainsFunc(cells, Cell.never)
+		})
+	})
 }
 
 func (m seenMatrix) answered(w Way) bool {
@@ -221,6 +304,14 @@ func (m seenMatrix) found(e Expectation) (cells []Cell, want int) {
 		}
 	}
 	return cells, want
+}
+
+// where says between what the pairs are: a pass tells of nothing else.
+func (m seenMatrix) where() v1alpha1.Text {
+	if m.MeasuredNodes == 1 {
+		return v1alpha1.T("auf dem einzigen Node", "on the only node")
+	}
+	return v1alpha1.T("zwischen zwei Nodes (nicht auf demselben)", "between two nodes (not on the same one)")
 }
 
 func (m seenMatrix) attempts(demanded []Expectation) int {

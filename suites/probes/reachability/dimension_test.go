@@ -87,8 +87,8 @@ func TestDimension(t *testing.T) {
 		want   v1alpha1.Outcome
 		says   string
 	}{
-		{"all as it should be", d, 2, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 4 gesperrten Wegen kam in je mindestens 9 Versuchen nichts an"},
-		{"one node", d, 1, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 2 gesperrten Wegen"},
+		{"all as it should be", d, 2, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 4 gesperrten Wegen zwischen zwei Nodes (nicht auf demselben) kam in je mindestens 9 Versuchen nichts an"},
+		{"one node", d, 1, true, func(*Segmentation) {}, v1alpha1.Pass, "Auf 2 gesperrten Wegen auf dem einzigen Node kam"},
 		{"nothing", d, 2, true, func(o *Segmentation) { *o = Segmentation{} }, v1alpha1.Inconclusive, "nur einen Namespace"},
 		{"no stages", d, 2, true, func(o *Segmentation) { o.Stages = nil }, v1alpha1.Inconclusive, "Kontrolle hielt nicht"},
 		{"one came through", d, 2, true, func(o *Segmentation) {
@@ -190,8 +190,47 @@ func TestDimension(t *testing.T) {
 		{"node ports", ports, 2, true, func(*Segmentation) {}, v1alpha1.Pass, ""},
 		{"no node ports for tenants", ports, 2, true, func(o *Segmentation) { o.NodePorts, o.HostPorts = PortsRefused, PortsRefused }, v1alpha1.NotApplicable, "NodePort"},
 		{"no node ports, but host ports", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused }, v1alpha1.Pass, "Auf 8 gesperrten Wegen"},
-		{"no host ports", ports, 2, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "gab der Cluster dem Mandanten nicht"},
+		{"no host ports", ports, 2, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "Host-Port: gibt der Cluster Mandanten nicht"},
 		{"host ports are not served", ports, 2, true, func(o *Segmentation) { o.silent(HostPort) }, v1alpha1.Pass, "Auf 16 gesperrten Wegen"},
+		{"host ports are not served, and it says so", ports, 2, true, func(o *Segmentation) { o.silent(HostPort) }, v1alpha1.Pass, "Host-Port: antwortet keinem Pod"},
+		{"node ports are closed by a firewall", ports, 2, true, func(o *Segmentation) { o.silent(NodePort); o.silent(OtherNodePort) }, v1alpha1.Pass, "NodePort an einem anderen Node: antwortet keinem Pod"},
+		{"node ports of other nodes are closed", ports, 2, true, func(o *Segmentation) { o.silent(OtherNodePort) }, v1alpha1.Pass, "Auf 16 gesperrten Wegen"},
+		{"all ports of nodes are closed", ports, 2, true, func(o *Segmentation) {
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.silent(HostPort)
+		}, v1alpha1.NotApplicable, "NodePort am Node des Servers: antwortet keinem Pod"},
+		{"node ports are closed on the only node", ports, 1, true, func(o *Segmentation) { o.HostPorts = PortsRefused; o.silent(NodePort) }, v1alpha1.NotApplicable, "antwortet keinem Pod"},
+		{"node ports answer on the only node", ports, 1, true, func(o *Segmentation) { o.HostPorts = PortsRefused }, v1alpha1.Pass, "Auf 4 gesperrten Wegen"},
+		{"neither node ports nor Services answer", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.silent(Service)
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"node ports were not tried", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.change(StageOpen, Good, NodePort, func(c *Cell) { c.Other = c.Attempts })
+			o.change(StageOpen, Good, OtherNodePort, func(c *Cell) { c.Attempts = 2 })
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"node ports were not looked at again", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			o.silent(NodePort)
+			o.silent(OtherNodePort)
+			o.Stages = o.Stages[:5]
+		}, v1alpha1.Inconclusive, "Vorher und nachher"},
+		{"no cells of node ports", ports, 2, true, func(o *Segmentation) {
+			o.HostPorts = PortsRefused
+			for i := range o.Stages {
+				o.Stages[i].Cells = slices.DeleteFunc(o.Stages[i].Cells, func(c Cell) bool { return c.Way.OnNode() })
+			}
+		}, v1alpha1.Inconclusive, "nicht beobachtet"},
+		{"a closed node port answered once while shut", ports, 2, true, func(o *Segmentation) {
+			o.silent(NodePort)
+			o.change(StageDenied, Good, NodePort, func(c *Cell) { c.Seen = 1 })
+		}, v1alpha1.Fail, "NodePort am Node des Servers"},
 		{"nothing answers", ports, 2, true, func(o *Segmentation) { o.NodePorts = PortsRefused; o.silent(HostPort); o.silent(TCP) }, v1alpha1.Inconclusive, "Host-Port"},
 		{"a host port leads around", ports, 2, true, func(o *Segmentation) {
 			o.change(StageDenied, Good, HostPort, through)
@@ -223,5 +262,86 @@ func TestDimension(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A rule that tenants can not open leaves between namespaces nothing to observe,
+// and the reason says so; within the servers' namespace all is as ever. Nothing
+// of the kind is said where the ways were open.
+func TestNeverOpened(t *testing.T) {
+	text := v1alpha1.T("t", "t")
+	within := Dimension{Default: true, Required: text, Remedy: text, Of: func(e Expectation) bool {
+		return e.Stage == StageBareServers && (e.Who == GoodLocal || e.Who == OtherLocal)
+	}}
+	pods := Dimension{Required: text, Remedy: text, Of: func(e Expectation) bool { return e.Stage == StageBothLabels && e.Who != Keeper }}
+	denied := func(o *Segmentation) {
+		for i := range o.Stages {
+			for j := range o.Stages[i].Cells {
+				if c := &o.Stages[i].Cells[j]; c.Who == Keeper || c.Who == Good || c.Who == Other {
+					c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		of     Dimension
+		change func(*Segmentation)
+		want   v1alpha1.Outcome
+		says   bool
+	}{
+		"between namespaces":   {pods, denied, v1alpha1.Inconclusive, true},
+		"within the namespace": {within, denied, v1alpha1.Pass, false},
+		"allowed, and never open": {pods, func(o *Segmentation) {
+			o.change(StageBothLabels, Good, TCP, func(c *Cell) { c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0 })
+		}, v1alpha1.Inconclusive, true},
+		"open, but not steadily":     {pods, func(o *Segmentation) { o.change(StageOpen, Other, TCP, func(c *Cell) { c.LastEchoed = 1 }) }, v1alpha1.Inconclusive, false},
+		"open, but a log is missing": {pods, func(o *Segmentation) { o.change(StageOpen, Other, TCP, func(c *Cell) { c.LogComplete = false }) }, v1alpha1.Inconclusive, false},
+		"never tried": {pods, func(o *Segmentation) {
+			o.change(StageOpen, Other, TCP, func(c *Cell) { c.Attempts, c.Echoed, c.LastEchoed, c.Seen = 0, 0, 0, 0 })
+		}, v1alpha1.Inconclusive, false},
+	} {
+		o := enforced(2, true)
+		c.change(&o)
+		v := c.of.judge(o)
+		de, en := strings.Contains(v.Reason.De, "die Mandanten nicht öffnen können"), strings.Contains(v.Reason.En, "tenants can not open")
+		if v.Outcome != c.want || de != c.says || en != c.says {
+			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+// A pass says between what it was measured, in both languages.
+func TestPassSaysWhere(t *testing.T) {
+	text := v1alpha1.T("t", "t")
+	d := Dimension{Required: text, Remedy: text, Of: func(e Expectation) bool { return e.Stage == StageBothLabels && e.Who != Keeper }}
+	for nodes, want := range map[int]string{1: "on the only node", 2: "between two nodes (not on the same one)"} {
+		if v := d.judge(enforced(nodes, true)); v.Outcome != v1alpha1.Pass || !strings.Contains(v.Reason.En, want) {
+			t.Errorf("%d nodes: %s: %s", nodes, v.Outcome, v.Reason.En)
+		}
+	}
+	cell := func(way Way, echoed int) Cell {
+		return Cell{Who: Other, Way: way, Server: 1, Client: 2, Attempts: 30, Echoed: echoed, LastEchoed: echoed, Seen: echoed, LogComplete: true}
+	}
+	for same, want := range map[bool]string{true: "Both pods ran on one node.", false: "on the same node nothing was measured"} {
+		o := Fresh{SameNode: same, WindowSeconds: 12, Gone: true, Default: []Cell{cell(TCP, 0), cell(UDP, 0)}, Opened: []Cell{cell(TCP, 30), cell(UDP, 30)}}
+		if v := JudgeFresh(text, text)(o); v.Outcome != v1alpha1.Pass || !strings.Contains(v.Reason.En, want) {
+			t.Errorf("fresh, %t: %s: %s", same, v.Outcome, v.Reason.En)
+		}
+	}
+}
+
+func TestFreshNeverOpened(t *testing.T) {
+	cell := func(way Way, echoed int) Cell {
+		return Cell{Who: Other, Way: way, Server: 1, Client: 2, Attempts: 30, Echoed: echoed, LastEchoed: echoed, Seen: echoed, LogComplete: echoed > 0}
+	}
+	for name, c := range map[string]struct {
+		echoed int
+		says   bool
+	}{"never": {0, true}, "once": {1, false}} {
+		o := Fresh{WindowSeconds: 12, Gone: true, Default: []Cell{cell(TCP, 0), cell(UDP, 0)}, Opened: []Cell{cell(TCP, c.echoed), cell(UDP, c.echoed)}}
+		v := JudgeFresh(v1alpha1.T("r", "r"), v1alpha1.T("a", "a"))(o)
+		if v.Outcome != v1alpha1.Inconclusive || strings.Contains(v.Reason.De, "AdminNetworkPolicy") != c.says || strings.Contains(v.Reason.En, "AdminNetworkPolicy") != c.says {
+			t.Errorf("%s: %s: %s", name, v.Outcome, v.Reason.En)
+		}
 	}
 }

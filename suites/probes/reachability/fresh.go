@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -300,6 +301,9 @@ func JudgeFresh(required, remedy v1alpha1.Text) func(Fresh) check.Verdict {
 		for _, c := range v.Controls {
 			if !c.Held {
 				v.Reason = v1alpha1.T("Eine Kontrolle hielt nicht: "+c.Name.De+" ("+c.Detail.De+").", "A control did not hold: "+c.Name.En+" ("+c.Detail.En+").")
+				if slices.ContainsFunc(o.Opened, Cell.never) {
+					v.Reason = NeverOpened(v.Reason)
+				}
 				return v
 			}
 		}
@@ -310,6 +314,9 @@ func JudgeFresh(required, remedy v1alpha1.Text) func(Fresh) check.Verdict {
 		if o.SameNode {
 			v.Reason.De += " Beide Pods liefen auf einem Node."
 			v.Reason.En += " Both pods ran on one node."
+		} else {
+			v.Reason.De += " Die Pods liefen auf zwei Nodes; auf demselben Node wurde nicht gemessen."
+			v.Reason.En += " The pods ran on two nodes; on the same node nothing was measured."
 		}
 		return v
 	}

@@ -175,9 +175,9 @@ func TestLearnOpen(t *testing.T) {
 		"whatever goes": {map[route]bool{udp: true, other: true, tcp: true}, map[Way]bool{UDP: true, TCP: true, Service: true}},
 	} {
 		m := &segmentation{measurement: measurement{ledger: newLedger()}, cells: ways, open: map[Way]bool{}, restless: map[Group]bool{}}
-		settling, expected := marks{}, map[route]bool{}
+		shut := marks{}
 		for _, r := range []route{udp, tcp, other} {
-			settling[r], expected[r] = 1, false
+			shut[r] = 1
 			for seq := range int64(settleRounds) {
 				result := agent.TimedOut
 				if c.through[r] {
@@ -186,7 +186,7 @@ func TestLearnOpen(t *testing.T) {
 				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
 			}
 		}
-		m.learn(StageDenied, measured{stayed: m.stayed(settling, expected), settled: true})
+		m.learn(StageDenied, measured{stayed: m.stayed(shut), opened: true})
 		for _, w := range []Way{UDP, TCP, Service} {
 			if m.open[w] != c.want[w] {
 				t.Errorf("%s: %s: %t", name, w, m.open[w])
@@ -202,8 +202,8 @@ func TestLearnOpen(t *testing.T) {
 	}
 }
 
-// What did not settle makes the stages about the same servers shorter, and no
-// others.
+// Where some ways did not open, stages about the same servers wait less for
+// others that should, and no other stages do.
 func TestPatience(t *testing.T) {
 	for name, c := range map[string]struct {
 		restless StageName
@@ -221,6 +221,57 @@ func TestPatience(t *testing.T) {
 		m.learn(c.restless, measured{})
 		if got := m.patience(c.of); got != c.want {
 			t.Errorf("%s: %s after %s gets %s", name, c.of, c.restless, got)
+		}
+	}
+}
+
+// On a network that takes its time a way that is to be shut is waited for as
+// long as ever, whatever did not open before: looked at earlier it would be a
+// leak that is none. What never opens keeps nobody waiting, and what stayed open
+// for all as long as it gets is not waited for again by what shuts the same end.
+func TestWhatIsToBeShutIsAwaited(t *testing.T) {
+	open, shut := route{"a", "s.tcp"}, route{"b", "s.tcp"}
+	every := measured{stayed: map[Way]bool{TCP: true, UDP: true}, opened: true}
+	for name, c := range map[string]struct {
+		before map[StageName]measured
+		stage  StageName
+		after  time.Duration
+		// through are the routes by which answers come.
+		through map[route]bool
+		want    int
+	}{
+		"neither as yet":                        {nil, StageUpdated, impatientLimit, map[route]bool{shut: true}, 2},
+		"both done":                             {nil, StageUpdated, time.Second, map[route]bool{open: true}, 0},
+		"not even open before, leaks":           {map[StageName]measured{StageOpen: {}}, StageDenied, impatientLimit, map[route]bool{open: true, shut: true}, 1},
+		"not even open before, and not now":     {map[StageName]measured{StageOpen: {}}, StageDenied, impatientLimit, nil, 0},
+		"not even open before, too early":       {map[StageName]measured{StageOpen: {}}, StageDenied, time.Second, nil, 1},
+		"the same servers not open, leaks":      {map[StageName]measured{StagePodLabel: {}}, StageUpdated, impatientLimit, map[route]bool{shut: true}, 1},
+		"nothing is ever shut":                  {map[StageName]measured{StageDenied: every}, StageUpdated, time.Second, map[route]bool{open: true, shut: true}, 0},
+		"nothing is ever shut, the other end":   {map[StageName]measured{StageDenied: every}, StageEgress, impatientLimit, map[route]bool{open: true, shut: true}, 1},
+		"nothing is ever shut at either end":    {map[StageName]measured{StageDenied: every, StageEgress: every}, StageBareClients, 0, map[route]bool{open: true, shut: true}, 0},
+		"one end is shut, what is by default":   {map[StageName]measured{StageEgress: every}, StageBareClients, impatientLimit, map[route]bool{open: true, shut: true}, 1},
+		"the same servers leaked, not open yet": {map[StageName]measured{StagePodLabel: {stayed: every.stayed, opened: true}}, StageUpdated, impatientLimit, map[route]bool{shut: true}, 2},
+	} {
+		m := &segmentation{measurement: measurement{ledger: newLedger(), routes: []route{open, shut}}, open: map[Way]bool{}, restless: map[Group]bool{},
+			cells: map[route]cell{open: {way: TCP}, shut: {way: TCP}}}
+		for _, stage := range StageNames() {
+			if s, there := c.before[stage]; there {
+				m.learn(stage, s)
+			}
+		}
+		limit := m.patience(c.stage)
+		ways := m.settling(map[route]bool{open: true, shut: false})
+		for _, r := range m.routes {
+			result := agent.TimedOut
+			if c.through[r] {
+				result = agent.Echo
+			}
+			for seq := range int64(settleRounds + 2) {
+				m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: r.client, Target: r.server, Seq: seq + 1, Result: result})
+			}
+		}
+		if got, _ := m.pending(ways, c.after, limit); got != c.want {
+			t.Errorf("%s: %s waits for %d ways after %s, want %d", name, c.stage, got, c.after, c.want)
 		}
 	}
 }

@@ -103,8 +103,9 @@ type Cell struct {
 
 // Times of the segmentation probe, beside those of the other.
 const (
-	// impatientLimit takes the place of settleLimit once a stage did not settle
-	// although some of its ways did: no wait would ever end otherwise.
+	// impatientLimit takes the place of settleLimit, for ways that are to be open,
+	// once some of a stage did not: no wait would ever end otherwise. For what is to
+	// be shut there is no such limit: looked at too early it counts as a leak.
 	impatientLimit = 10 * time.Second
 	segmentNodes   = 2
 )
@@ -194,14 +195,14 @@ type segmentation struct {
 	// names of the pods of each client.
 	names map[Who][]string
 	cells map[route]cell
-	// open are the ways that stayed open for all in StageDenied, however long that
-	// was awaited. Stages after it that shut the servers' end of the way do not
-	// wait for them.
+	// open are the ways that stayed open for all in StageDenied for the whole of
+	// settleLimit. Stages after it that shut the servers' end of the way do not wait
+	// for them.
 	open map[Way]bool
 	// noIngress and noEgress say that so did every way, at this end.
 	noIngress, noEgress bool
-	// restless are the groups of which a stage did not settle, but for ways that
-	// stayed open for all; the empty one stands for the stages in which all is open.
+	// restless are the groups of which a stage did not open every way that it
+	// should; the empty one stands for the stages in which all is open.
 	restless map[Group]bool
 }
 
@@ -278,18 +279,15 @@ func (m *segmentation) start(ctx, following context.Context, streams *sync.WaitG
 			m.follow(following, streams, pod, m.ledger.fromServer)
 		}
 	}
-	for _, node := range m.plan.nodes {
-		host := servers[server{GroupEvery, node.Index}].Status.HostIP
-		if o.NodePorts == PortsMade {
-			for _, service := range services {
-				m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, service.Spec.Ports[0].NodePort})
-			}
-		}
-		if o.HostPorts == PortsMade {
-			m.segments.nodePorts = append(m.segments.nodePorts, nodePort{host, hostPort})
+	if o.NodePorts == PortsMade {
+		for _, service := range services {
+			m.segments.nodePorts = append(m.segments.nodePorts, service.Spec.Ports[0].NodePort)
 		}
 	}
-	slices.SortFunc(m.segments.nodePorts, func(a, b nodePort) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	if o.HostPorts == PortsMade {
+		m.segments.nodePorts = append(m.segments.nodePorts, hostPort)
+	}
+	slices.Sort(m.segments.nodePorts)
 	who := []Who{Keeper, GoodLocal, OtherLocal}
 	if m.segments.crossNamespace() {
 		who = append(who, Good, Other)
@@ -509,38 +507,41 @@ type measured struct {
 	// stayed are the ways that should have been shut, and whether they stayed
 	// open for all.
 	stayed map[Way]bool
-	// settled says that all others did as expected.
-	settled bool
-	err     error
+	// opened says that all that should have been open were.
+	opened bool
+	err    error
+}
+
+// settling are the ways that a stage waits for.
+type settling struct{ shut, open marks }
+
+// pending counts the ways that still have to be waited for after so long, and
+// those that are not open yet, which are waited for until the limit only.
+func (m *segmentation) pending(ways settling, elapsed, limit time.Duration) (count, closed int) {
+	shut := m.ledger.unsettled(ways.shut, settleRounds, func(route) bool { return false })
+	closed = m.ledger.unsettled(ways.open, settleRounds, func(route) bool { return true })
+	if elapsed >= limit {
+		return shut, closed
+	}
+	return shut + closed, closed
 }
 
 // stage waits until its policies are in force, and measures.
 func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration) (out measured) {
 	s.Accepted = true
 	expected := m.expected(s.Name)
-	wanted := func(r route) bool { return expected[r] }
-	// Ports of nodes that do not open are for their own check.
-	settling := marks{}
-	for r, mark := range m.ledger.next(m.routes) {
-		open, there := expected[r]
-		if there && (open && !m.cells[r].way.OnNode() || !open && !m.open[m.cells[r].way]) {
-			settling[r] = mark
-		}
-	}
-	start := time.Now()
-	_, err := m.await(ctx, limit, "the policies to be in force", func() int { return m.ledger.unsettled(settling, settleRounds, wanted) })
+	ways := m.settling(expected)
+	start, closed := time.Now(), 0
+	_, err := m.await(ctx, settleLimit, "the policies to be in force", func() (count int) {
+		count, closed = m.pending(ways, time.Since(start), limit)
+		return count
+	})
 	if ctx.Err() != nil {
 		out.err = ctx.Err()
 		return out
 	}
-	s.Settled, s.SettleSeconds = err == nil, seconds(time.Since(start))
-	out.stayed = m.stayed(settling, expected)
-	for r := range settling {
-		if !expected[r] && out.stayed[m.cells[r].way] {
-			delete(settling, r)
-		}
-	}
-	out.settled = s.Settled || m.ledger.unsettled(settling, settleRounds, wanted) == 0
+	s.Settled, s.SettleSeconds = err == nil && closed == 0, seconds(time.Since(start))
+	out.stayed, out.opened = m.stayed(ways.shut), closed == 0
 
 	start = time.Now()
 	w := window{from: marks{}}
@@ -566,17 +567,34 @@ func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration)
 	return out
 }
 
-// patience is how long a stage may take to settle: less where an earlier one
-// about the same servers, or one in which all is open, did not. What shuts the
-// clients' end of a way is another matter than what shuts the servers', and what
-// nobody's policies of this run shut is a third: no stage of one says what to
-// expect of another, unless nothing at all is ever shut.
+// settling are the ways that say whether the policies of a stage are in force.
+// Ports of nodes that do not open are for their own check.
+func (m *segmentation) settling(expected map[route]bool) settling {
+	out := settling{marks{}, marks{}}
+	for r, mark := range m.ledger.next(m.routes) {
+		open, there := expected[r]
+		switch way := m.cells[r].way; {
+		case !there:
+		case open && !way.OnNode():
+			out.open[r] = mark
+		case !open && !m.open[way]:
+			out.shut[r] = mark
+		}
+	}
+	return out
+}
+
+// patience is how long a stage waits for ways that are to be open: less where
+// not all were in an earlier one about the same servers, or in one in which all
+// is to be. What shuts the clients' end of a way is another matter than what
+// shuts the servers', and what nobody's policies of this run shut is a third: no
+// stage of one says what to expect of another, unless nothing at all is ever shut.
 func (m *segmentation) patience(name StageName) time.Duration {
 	restless := m.restless[""] || m.restless[name.Group()]
 	switch name {
 	case StageEgress:
 		m.open = map[Way]bool{}
-		restless = m.noIngress
+		restless = false
 	case StageBareClients:
 		m.open = map[Way]bool{}
 		if m.noIngress && m.noEgress {
@@ -598,12 +616,9 @@ func (m *segmentation) giveUp() {
 }
 
 // stayed looks which ways are open for all whom a stage should have shut out.
-func (m *segmentation) stayed(settling marks, expected map[route]bool) map[Way]bool {
+func (m *segmentation) stayed(shut marks) map[Way]bool {
 	out := map[Way]bool{}
-	for r, mark := range settling {
-		if expected[r] {
-			continue
-		}
+	for r, mark := range shut {
 		through := m.ledger.unsettled(marks{r: mark}, settleRounds, func(route) bool { return true }) == 0
 		way := m.cells[r].way
 		if before, there := out[way]; there {
@@ -617,7 +632,7 @@ func (m *segmentation) stayed(settling marks, expected map[route]bool) map[Way]b
 // learn takes in what says something about the stages to come. Of ways that stay
 // open only a stage does in which nothing but the direction counts.
 func (m *segmentation) learn(name StageName, s measured) {
-	m.restless[name.Group()] = m.restless[name.Group()] || !s.settled
+	m.restless[name.Group()] = m.restless[name.Group()] || !s.opened
 	every := len(s.stayed) > 1
 	for _, through := range s.stayed {
 		every = every && through
@@ -790,12 +805,4 @@ func (m *segmentation) enter(o *Segmentation, windows []window) {
 			})
 		}
 	}
-}
-
-// single is the range that holds one address.
-func single(address string) string {
-	if strings.Contains(address, ":") {
-		return address + "/128"
-	}
-	return address + "/32"
 }
