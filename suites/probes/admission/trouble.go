@@ -17,8 +17,8 @@ func attemptTrouble(a Attempt) v1alpha1.Text {
 	case Quota:
 		if a.Cause == CauseLimitRange {
 			return v1alpha1.T(
-				"Ein LimitRange stand im Weg. Er muss im Namensraum des Mandanten Container mit 10m bis 250m CPU und 32Mi bis 64Mi Speicher zulassen, auch in seinen Mindestwerten und Verhältnissen (maxLimitRequestRatio); danach den Lauf wiederholen.",
-				"a LimitRange stood in the way. In the tenant's namespace it has to permit containers with 10m to 250m CPU and 32Mi to 64Mi memory, in its minima and ratios (maxLimitRequestRatio), too; then repeat the run.")
+				"Ein LimitRange stand im Weg (limitRange). Er muss im Namensraum des Mandanten Container mit 10m bis 250m CPU und 32Mi bis 64Mi Speicher zulassen, auch in seinen Mindestwerten und Verhältnissen (maxLimitRequestRatio); danach den Lauf wiederholen.",
+				"a LimitRange stood in the way (limitRange). In the tenant's namespace it has to permit containers with 10m to 250m CPU and 32Mi to 64Mi memory, in its minima and ratios (maxLimitRequestRatio), too; then repeat the run.")
 		}
 		return v1alpha1.T(
 			fmt.Sprintf("Eine ResourceQuota oder ein LimitRange stand im Weg (%s). Im Namensraum des Mandanten Platz für einen Pod mit 250m CPU und 64Mi Speicher schaffen und den Lauf wiederholen.", a.Cause),

@@ -223,6 +223,11 @@ func TestPatience(t *testing.T) {
 			t.Errorf("%s: %s after %s gets %s", name, c.of, c.restless, got)
 		}
 	}
+	for noIngress, want := range map[bool]time.Duration{false: settleLimit, true: impatientLimit} {
+		if got := (&segmentation{noIngress: noIngress}).longest(StageEgress); got != want {
+			t.Errorf("what is to be shut gets %s at the clients' end, nothing shut at the servers': %t", got, noIngress)
+		}
+	}
 }
 
 // On a network that takes its time a way that is to be shut is waited for as
@@ -272,6 +277,35 @@ func TestWhatIsToBeShutIsAwaited(t *testing.T) {
 		}
 		if got, _ := m.pending(ways, c.after, limit); got != c.want {
 			t.Errorf("%s: %s waits for %d ways after %s, want %d", name, c.stage, got, c.after, c.want)
+		}
+	}
+}
+
+// A window goes on where a greeting was lost shortly before its end, for a while.
+func TestWindowGoesOnUntilSteady(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost, last int64
+		after      time.Duration
+		want       int
+	}{
+		"nothing lost":        {0, 8, time.Second, 0},
+		"too few":             {0, 5, time.Second, 1},
+		"lost a moment ago":   {5, 8, time.Second, 1},
+		"lost long ago":       {2, 8, time.Second, 0},
+		"lost the last":       {8, 8, closedSpan + time.Second, 1},
+		"lost again for good": {8, 8, closedSpan + steadyLimit, 0},
+	} {
+		m := &segmentation{measurement: measurement{ledger: newLedger()}}
+		for seq := range c.last {
+			result := agent.Echo
+			if seq+1 == c.lost {
+				result = agent.TimedOut
+			}
+			m.ledger.fromClient(agent.Line{Event: agent.Attempt, Client: ourRoute.client, Target: ourRoute.server, Seq: seq + 1, Result: result})
+		}
+		from := marks{ourRoute: 1}
+		if got := m.behind(from, from, map[route]bool{ourRoute: true}, c.after); got != c.want {
+			t.Errorf("%s: %d ways to go, want %d", name, got, c.want)
 		}
 	}
 }

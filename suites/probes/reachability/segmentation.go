@@ -107,7 +107,10 @@ const (
 	// once some of a stage did not: no wait would ever end otherwise. For what is to
 	// be shut there is no such limit: looked at too early it counts as a leak.
 	impatientLimit = 10 * time.Second
-	segmentNodes   = 2
+	// steadyLimit is how much longer a window may be for the sake of ways that are
+	// to be open and were, until each has echoed for a while.
+	steadyLimit  = 10 * time.Second
+	segmentNodes = 2
 )
 
 func segmentationNeeds() []check.Right {
@@ -532,7 +535,7 @@ func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration)
 	expected := m.expected(s.Name)
 	ways := m.settling(expected)
 	start, closed := time.Now(), 0
-	_, err := m.await(ctx, settleLimit, "the policies to be in force", func() (count int) {
+	_, err := m.await(ctx, m.longest(s.Name), "the policies to be in force", func() (count int) {
 		count, closed = m.pending(ways, time.Since(start), limit)
 		return count
 	})
@@ -550,21 +553,47 @@ func (m *segmentation) stage(ctx context.Context, s *Stage, limit time.Duration)
 			w.from[r] = mark
 		}
 	}
-	_, err = m.await(ctx, windowLimit, "enough attempts on every way", func() int {
-		// What came through once is decided; only silence takes its time.
-		silent, loud := m.ledger.silent(w.from, expected)
-		behind := m.ledger.behind(loud, openAttempts) + m.ledger.behind(silent, MinAttempts)
-		if len(silent) > 0 && time.Since(start) < closedSpan {
-			behind = max(behind, 1)
+	steady := marks{}
+	if out.opened {
+		for r := range ways.open {
+			steady[r] = w.from[r]
 		}
-		return behind
+	}
+	_, err = m.await(ctx, windowLimit, "enough attempts on every way", func() int {
+		w.end = m.ledger.ends(m.routes)
+		return m.behind(w.from, steady, expected, time.Since(start))
 	})
-	w.end = m.ledger.ends(m.routes)
 	s.WindowSeconds, out.window = seconds(time.Since(start)), w
 	if err != nil {
 		out.err = errors.New("not every client went on trying")
 	}
 	return out
+}
+
+// behind counts the ways for which a window has to go on after so long. What
+// came through once is decided; only silence takes its time. A greeting that was
+// lost on a way that is open otherwise is waited out, for a while: one attempt
+// more than has to be echoed, because one may end after the look at the ends.
+func (m *segmentation) behind(from, steady marks, expected map[route]bool, elapsed time.Duration) int {
+	silent, loud := m.ledger.silent(from, expected)
+	count := m.ledger.behind(loud, openAttempts) + m.ledger.behind(silent, MinAttempts)
+	if len(silent) > 0 && elapsed < closedSpan {
+		count = max(count, 1)
+	}
+	if count == 0 && elapsed < closedSpan+steadyLimit {
+		count = m.ledger.unsettled(steady, MinAttempts+1, func(route) bool { return true })
+	}
+	return count
+}
+
+// longest is how long a stage waits for ways that are to be shut. Where nothing
+// shut the servers' end in all that time, nobody enforces policies, and at the
+// clients' end it shows soon.
+func (m *segmentation) longest(name StageName) time.Duration {
+	if name == StageEgress && m.noIngress {
+		return impatientLimit
+	}
+	return settleLimit
 }
 
 // settling are the ways that say whether the policies of a stage are in force.
