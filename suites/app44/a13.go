@@ -526,7 +526,7 @@ func enforcedControls(o posture.Observation) []v1alpha1.Control {
 }
 
 func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
-	open, before := 0, int64(0)
+	open, before, rejections := 0, int64(0), int64(0)
 	for _, r := range o.Rules {
 		if r.Kind == posture.ValidatingWebhook && r.Fails == posture.FailsOpen {
 			open += r.Count
@@ -534,6 +534,7 @@ func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
 	}
 	for _, s := range o.Servers {
 		before += s.Open.FailedOpenBefore
+		rejections += s.Open.Rejections + s.Closed.Rejections
 	}
 	kept, _ := keptFaults(o)
 	return []v1alpha1.Figure{
@@ -541,6 +542,7 @@ func enforcedFigures(o posture.Observation) []v1alpha1.Figure {
 		{Name: v1alpha1.T("Regeln, die nur melden", "Rules that only report"), Value: float64(reporting(o)), Unit: "1"},
 		{Name: v1alpha1.T("Validierende Webhooks mit failurePolicy Ignore", "Validating webhooks with failurePolicy Ignore"), Value: float64(open), Unit: "1"},
 		{Name: v1alpha1.T("Anfragen, die diese vor der Beobachtung ungeprüft durchließen", "Requests that these let pass unchecked before the observation"), Value: float64(before), Unit: "1"},
+		{Name: v1alpha1.T("Ablehnungen durch validierende Webhooks während der Beobachtung", "Refusals by validating webhooks during the observation"), Value: float64(rejections), Unit: "1"},
 	}
 }
 
