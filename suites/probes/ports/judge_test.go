@@ -1,9 +1,11 @@
 package ports
 
 import (
+	"strings"
 	"testing"
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
@@ -35,10 +37,14 @@ func TestServed(t *testing.T) {
 	}
 }
 
-// A connection is a deviation by itself: nothing else needs to have worked.
+// quiet are decoys of pod 1 that took nothing.
+func quiet() []Knock { return []Knock{{Pod: 1, Attempts: 5, Refused: 5}} }
+
+// A connection is a deviation by itself: nothing else needs to have worked but
+// the decoy.
 func TestReachedWithoutControls(t *testing.T) {
 	r := Reach{Kinds: []Kind{SSH}, Required: v1alpha1.T("a", "a"), Remedy: v1alpha1.T("b", "b"), None: v1alpha1.T("c", "c")}
-	o := Observation{Targets: []Target{{Kind: SSH, Node: 1, Index: 1, Port: 22, Knocks: []Knock{{Pod: 1, Attempts: 1, Connected: 1}}}}}
+	o := Observation{Decoys: quiet(), Targets: []Target{{Kind: SSH, Node: 1, Index: 1, Port: 22, Knocks: []Knock{{Pod: 1, Attempts: 1, Connected: 1}}}}}
 	v := r.judge(o)
 	if v.Outcome != v1alpha1.Fail || len(v.Findings) != 1 || !v.Matrix[0].Deviates {
 		t.Errorf("%+v", v)
@@ -72,8 +78,55 @@ func TestInterposed(t *testing.T) {
 		"a host port beside the rest": {[]Target{target(Kubelet, true, 5), target(SSH, false, 5), target(Runtime, false, 0), target(Runtime, false, 0)}, v1alpha1.Fail, 1},
 		"only a host port":            {[]Target{target(Kubelet, true, 0), target(SSH, false, 5), target(Runtime, false, 0)}, v1alpha1.Inconclusive, 0},
 	} {
-		if v := r.judge(Observation{Targets: c.targets}); v.Outcome != c.want || len(v.Findings) != c.objects {
+		if v := r.judge(Observation{Decoys: quiet(), Targets: c.targets}); v.Outcome != c.want || len(v.Findings) != c.objects {
 			t.Errorf("%s: %s with %d findings, want %s with %d", name, v.Outcome, len(v.Findings), c.want, c.objects)
+		}
+	}
+}
+
+// Without a word from nodes the decoy alone tells a mesh, and without a decoy a
+// bare connection says nothing. What the server itself said stays.
+func TestDecoy(t *testing.T) {
+	answered := func(status int) []Answer { return []Answer{{agent.Anonymous, agent.Answered, status}} }
+	text := v1alpha1.T("a", "a")
+	judges := map[string]func(Observation) check.Verdict{
+		"reach":    Reach{Kinds: []Kind{EtcdClient}, Required: text, Remedy: text, None: text, Certificates: true}.judge,
+		"declared": judgeDeclared,
+	}
+	for _, c := range []struct {
+		name    string
+		decoys  []Knock
+		answers []Answer
+		// outcomes of the two.
+		reach, declared v1alpha1.Outcome
+		says            string
+	}{
+		{"refused", quiet(), nil, v1alpha1.Fail, v1alpha1.Fail, ""},
+		{"silent", []Knock{{Pod: 1, Attempts: 5, Timeout: 5}}, nil, v1alpha1.Fail, v1alpha1.Fail, ""},
+		{"connected", []Knock{{Pod: 1, Attempts: 5, Connected: 5}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "service mesh"},
+		{"connected once", []Knock{{Pod: 1, Attempts: 5, Connected: 1, Timeout: 4}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "service mesh"},
+		{"that of another pod connected", []Knock{{Pod: 1, Attempts: 5, Refused: 5}, {Pod: 2, Attempts: 5, Connected: 5}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "service mesh"},
+		{"none", nil, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "control"},
+		{"not tried", []Knock{{Pod: 1, Missing: 5}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "control"},
+		{"could not be tried", []Knock{{Pod: 1, Attempts: 5, Other: 5}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "control"},
+		{"only that of another pod", []Knock{{Pod: 2, Attempts: 5, Refused: 5}}, nil, v1alpha1.Inconclusive, v1alpha1.Inconclusive, "control"},
+		{"connected, but etcd answered", []Knock{{Pod: 1, Attempts: 5, Connected: 5, Questions: 1, Answers: answered(503)}}, answered(200), v1alpha1.Fail, v1alpha1.Inconclusive, ""},
+		{"none, but etcd answered", nil, answered(200), v1alpha1.Fail, v1alpha1.Inconclusive, ""},
+		{"answers like etcd", []Knock{{Pod: 1, Attempts: 5, Connected: 5, Questions: 1, Answers: answered(200)}}, answered(200), v1alpha1.Inconclusive, v1alpha1.Inconclusive, "service mesh"},
+	} {
+		for name, judge := range judges {
+			o := Observation{AllowedPortsDeclared: true, Decoys: c.decoys}
+			for _, kind := range []Kind{EtcdClient, APIServer} {
+				o.Targets = append(o.Targets, Target{Kind: kind, Node: 1, Index: 1, Knocks: []Knock{{Pod: 1, Attempts: 5, Connected: 5, Answers: c.answers}}})
+			}
+			want := map[string]v1alpha1.Outcome{"reach": c.reach, "declared": c.declared}[name]
+			v := judge(o)
+			if v.Outcome != want || !strings.Contains(v.Reason.En, c.says) {
+				t.Errorf("%s, %s: %s (%s), want %s", c.name, name, v.Outcome, v.Reason.En, want)
+			}
+			if v.Matrix[0].Deviates && v.Outcome != v1alpha1.Fail {
+				t.Errorf("%s, %s: the matrix shows a deviation", c.name, name)
+			}
 		}
 	}
 }
@@ -90,7 +143,7 @@ func TestDeclared(t *testing.T) {
 		"reached, nothing declared":         {5, false, false, v1alpha1.Inconclusive},
 		"not reached":                       {0, false, true, v1alpha1.Inconclusive},
 	} {
-		o := Observation{AllowedPortsDeclared: c.declared, Targets: []Target{{Kind: APIServer, Index: 1, Port: 6443, Allowed: c.allowed,
+		o := Observation{Decoys: quiet(), AllowedPortsDeclared: c.declared, Targets: []Target{{Kind: APIServer, Index: 1, Port: 6443, Allowed: c.allowed,
 			Knocks: []Knock{{Pod: 1, Attempts: 5, Connected: c.connected, Timeout: 5 - c.connected}}}}}
 		if v := judgeDeclared(o); v.Outcome != c.want {
 			t.Errorf("%s: %s, want %s", name, v.Outcome, c.want)

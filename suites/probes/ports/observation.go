@@ -32,6 +32,9 @@ type Observation struct {
 	WindowSeconds float64 `json:"windowSeconds"`
 	// Controls has one for each knocking pod.
 	Controls []Control `json:"controls"`
+	// Decoys are the attempts of each knocking pod at a port of the same server
+	// on which nobody listens. A connection is somebody's on the way.
+	Decoys []Knock `json:"decoys"`
 	// Targets in the order of Plan.
 	Targets []Target `json:"targets"`
 	Canary  Canary   `json:"canary"`

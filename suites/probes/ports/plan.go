@@ -158,6 +158,10 @@ func (p plan) from(m machine) (own, beyond []int) {
 	return own, beyond
 }
 
+// decoyPort of the control's server: nothing of ours listens there, nor does
+// anything that meshes are known to put into pods.
+const decoyPort = 18099
+
 // roleLabel tells the policies which pods they are about.
 const roleLabel = "bvc-role"
 
@@ -170,18 +174,23 @@ const (
 
 // policies open what a tenant can open by itself: everything out. What is then
 // still closed, the platform closes. The control's server takes the knocking
-// pods in.
+// pods in, and to its decoy as well: then the pod itself refuses, which says
+// more than the silence of a filter, though either says that nobody took it.
 func policies(namespace, runID string) []*networkingv1.NetworkPolicy {
 	selector := func(role string) metav1.LabelSelector {
 		return metav1.LabelSelector{MatchLabels: map[string]string{cluster.LabelRun: runID, roleLabel: role}}
 	}
-	onPort := func(port int) []networkingv1.NetworkPolicyPort {
-		tcp, number := corev1.ProtocolTCP, intstr.FromInt(port)
-		return []networkingv1.NetworkPolicyPort{{Protocol: &tcp, Port: &number}}
+	onPorts := func(ports ...int) []networkingv1.NetworkPolicyPort {
+		var out []networkingv1.NetworkPolicyPort
+		for _, p := range ports {
+			tcp, number := corev1.ProtocolTCP, intstr.FromInt(p)
+			out = append(out, networkingv1.NetworkPolicyPort{Protocol: &tcp, Port: &number})
+		}
+		return out
 	}
 	knockers := selector(knockerRole)
 	// Some networks count the kubelet's probes as traffic of others.
-	readiness := networkingv1.NetworkPolicyIngressRule{Ports: onPort(pods.ReadyPort)}
+	readiness := networkingv1.NetworkPolicyIngressRule{Ports: onPorts(pods.ReadyPort)}
 	return []*networkingv1.NetworkPolicy{
 		{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-ports-out-", Namespace: namespace},
@@ -198,7 +207,7 @@ func policies(namespace, runID string) []*networkingv1.NetworkPolicy {
 				PodSelector: selector(serverRole),
 				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 				Ingress: []networkingv1.NetworkPolicyIngressRule{readiness, {
-					From: []networkingv1.NetworkPolicyPeer{{PodSelector: &knockers}}, Ports: onPort(pods.EchoPort),
+					From: []networkingv1.NetworkPolicyPeer{{PodSelector: &knockers}}, Ports: onPorts(pods.EchoPort, decoyPort),
 				}},
 			},
 		},

@@ -46,6 +46,7 @@ const (
 	canaryRounds = 9
 	canarySpan   = 72 * time.Second
 	canaryName   = "canary"
+	decoyName    = "decoy"
 	// tokenSeconds is the shortest life that a token can have.
 	tokenSeconds = 600
 	tokenFolder  = "/var/run/secrets/conformance.opencode.de"
@@ -76,14 +77,14 @@ func needs() []check.Right {
 
 // Probe is the registered probe.
 var Probe = check.NewProbe(check.ProbeMeta{
-	Name: "platform-ports", SchemaVersion: 1, Timeout: 15 * time.Minute, Weight: 1, Needs: needs(),
+	Name: "platform-ports", SchemaVersion: 2, Timeout: 15 * time.Minute, Weight: 1, Needs: needs(),
 }, Observe)
 
 // Observe knocks at the platform's ports from pods of the tenant, while pods in
 // the nodes' network say what listens.
 func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 	o = Observation{
-		Machines: []Machine{}, Controls: []Control{}, Targets: []Target{}, Canary: Canary{Given: env.Ports.Canary != "", Tenants: []Knock{}, Nodes: []Knock{}},
+		Machines: []Machine{}, Controls: []Control{}, Decoys: []Knock{}, Targets: []Target{}, Canary: Canary{Given: env.Ports.Canary != "", Tenants: []Knock{}, Nodes: []Knock{}},
 		AllowedPortsDeclared: env.Ports.Declared, ManagementTargets: len(env.Ports.Management),
 	}
 	stopped := func(phase string, err error) (Observation, error) { return o, &check.Stopped{Phase: phase, Err: err} }
@@ -110,7 +111,7 @@ func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 		return stopped("start the knocking pods", err)
 	}
 	start := time.Now()
-	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+1)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + settle + limitSlack
+	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+2)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + settle + limitSlack
 	if err := m.await(ctx, limit, "all attempts to be made", func() int { return m.ledger.unfinished(m.clients()) }); err != nil {
 		return stopped("knock", errors.New("not every pod made all attempts in time"))
 	}
@@ -344,7 +345,9 @@ func (m *measurement) startKnockers(ctx, following context.Context) (cluster.Tro
 		server := m.servers[(i+1)%len(m.knockers)+1]
 		args := []string{"knock", "--client", clientName(knockerRole, i+1), "--rounds", strconv.Itoa(rounds), "--span", span.String(), "--timeout", timeout.String(), "--settle", settle.String(),
 			"--every", (pace * time.Duration(len(m.knockers))).String(), "--serve-ready-port", strconv.Itoa(pods.ReadyPort), "--token-file", tokenFolder + "/token",
-			"--control", net.JoinHostPort(server.Status.PodIP, strconv.Itoa(pods.EchoPort))}
+			"--control", net.JoinHostPort(server.Status.PodIP, strconv.Itoa(pods.EchoPort)),
+			// Asked like etcd: who answers here with success, answers in anybody's place.
+			"--target", decoyName + "=" + string(agent.AskEtcd) + ":" + net.JoinHostPort(server.Status.PodIP, strconv.Itoa(decoyPort))}
 		for j := range m.plan.aims {
 			args = append(args, "--target", m.plan.argument(j))
 		}
@@ -398,6 +401,7 @@ func (m *measurement) enter(o *Observation) {
 	}
 	for i, client := range m.clients() {
 		o.Controls = append(o.Controls, m.ledger.control(i+1, client, rounds))
+		o.Decoys = append(o.Decoys, m.ledger.knock(i+1, seat{client, decoyName}, rounds))
 		if o.Canary.Given {
 			o.Canary.Tenants = append(o.Canary.Tenants, m.ledger.knock(i+1, seat{client, canaryName}, rounds))
 		}
