@@ -221,7 +221,7 @@ func TestListeners(t *testing.T) {
 			Knock: Knock{Nonce: "n", Client: "w1", Rounds: 1, Every: time.Millisecond, Timeout: time.Second,
 				Targets: []Knocked{{"ssh", "127.0.0.1:22", AskNothing}, {"away", closed(t), AskNothing}}},
 			Own: []string{"ssh"}, Again: 5 * time.Millisecond, Tables: tables,
-			Canary: Knocked{"canary", closed(t), AskNothing}, CanaryRounds: 2, CanaryEvery: time.Millisecond,
+			Canaries: []Knocked{{"canary", closed(t), AskNothing}, {"nowhere", closed(t), AskNothing}}, CanaryRounds: 2, CanaryEvery: time.Millisecond,
 		}.Run(ctx, &out)
 	}()
 	first := out.await(t, "n", func(l Line) bool { return l.Event == Listener && l.Seq == 1 })
@@ -239,7 +239,7 @@ func TestListeners(t *testing.T) {
 			count[l.Target]++
 		}
 	}
-	if count["ssh"] != 1 || count["away"] != 1 || count["canary"] != 2 {
+	if count["ssh"] != 1 || count["away"] != 1 || count["canary"] != 2 || count["nowhere"] != 2 {
 		t.Errorf("%v", count)
 	}
 	if err := (Listeners{Knock: Knock{Nonce: "n", Client: "w1", Rounds: 1, Every: 1, Timeout: 1}, Again: 1, Tables: t.TempDir()}).Run(t.Context(), &output{}); err == nil {

@@ -309,23 +309,33 @@ func judgeInternet(o Observation) check.Verdict {
 	attempts, connected := 0, 0
 	var de, en []string
 	closed := len(c.Nodes) > 0 && len(c.Nodes) == o.MachineCount
+	interposed := slices.ContainsFunc(c.NodesNowhere, func(k Knock) bool { return k.Connected > 0 })
+	alone := 0
 	for _, k := range c.Nodes {
-		attempts, connected = attempts+k.Attempts, connected+k.Connected
+		nowhere := of(c.NodesNowhere, k.Pod)
+		if nowhere.tried() && nowhere.quiet() {
+			alone++
+		}
+		reached := k.Connected > 0 && nowhere.quiet() && !interposed
+		attempts += k.Attempts
 		what := v1alpha1.T(fmt.Sprintf("Pod im Netz von Node %d", k.Pod), fmt.Sprintf("pod in the network of node %d", k.Pod))
-		if k.Connected > 0 {
+		if reached {
+			connected += k.Connected
 			de, en = append(de, what.De), append(en, what.En)
 		}
 		closed = closed && k.tried()
 		if v.Attempts == 0 || k.Attempts < v.Attempts {
 			v.Attempts = k.Attempts
 		}
-		v.Matrix = append(v.Matrix, v1alpha1.MatrixRow{What: what, Expected: v1alpha1.T("keine Verbindung", "no connection"), Observed: k.text(), Deviates: k.Connected > 0})
+		v.Matrix = append(v.Matrix, v1alpha1.MatrixRow{What: what, Expected: v1alpha1.T("keine Verbindung", "no connection"), Observed: k.text(), Deviates: reached})
 	}
 	tenants := len(c.Tenants) > 0
 	for _, k := range c.Tenants {
-		tenants = tenants && k.tried() && k.Connected == k.Attempts
+		nowhere := of(c.TenantsNowhere, k.Pod)
+		// Whoever is answered from nowhere was not answered by the server.
+		tenants = tenants && k.tried() && k.Connected == k.Attempts && nowhere.tried() && nowhere.quiet()
 	}
-	runner := c.RunnerBefore == agent.Connected && c.RunnerAfter == agent.Connected
+	runner := c.RunnerBefore == agent.Connected && c.RunnerAfter == agent.Connected && c.RunnerNowhere == agent.TimedOut
 	yes := func(b bool) v1alpha1.Text {
 		if b {
 			return v1alpha1.T("ja", "yes")
@@ -336,7 +346,14 @@ func judgeInternet(o Observation) check.Verdict {
 		v1alpha1.Control{Name: v1alpha1.T("Der genannte Server antwortet jemandem, davor und danach", "The server named answers somebody, before and after"), Held: tenants || runner,
 			Detail: v1alpha1.T(fmt.Sprintf("Pods des Mandanten: %s; bvc selbst: %s", yes(tenants).De, yes(runner).De), fmt.Sprintf("pods of the tenant: %s; bvc itself: %s", yes(tenants).En, yes(runner).En))},
 		v1alpha1.Control{Name: v1alpha1.T("Pods im Netz der Nodes versuchen es weiter", "Pods in the nodes' network go on trying"), Held: closed,
-			Detail: v1alpha1.T(fmt.Sprintf("%d Pods, %d Versuche", len(c.Nodes), attempts), fmt.Sprintf("%d pods, %d attempts", len(c.Nodes), attempts))})
+			Detail: v1alpha1.T(fmt.Sprintf("%d Pods, %d Versuche", len(c.Nodes), attempts), fmt.Sprintf("%d pods, %d attempts", len(c.Nodes), attempts))},
+		v1alpha1.Control{Name: v1alpha1.T("Eine Adresse, die kein Server hat, nahm dort keine Verbindung an", "An address that no server has took no connection there"), Held: alone > 0 && alone == len(c.Nodes) && alone == len(c.NodesNowhere),
+			Detail: v1alpha1.T(fmt.Sprintf("bei %d von %d Pods", alone, len(c.Nodes)), fmt.Sprintf("with %d of %d pods", alone, len(c.Nodes)))})
+	if interposed {
+		return undecided(v, v1alpha1.T(
+			"Auch eine Adresse, die kein Server hat (RFC 5737, RFC 3849), nahm auf diesem Port Verbindungen von Nodes an: Zwischen den Nodes und dem Internet nimmt sie jemand an ihrer Stelle an, etwa ein Proxy oder eine Firewall, und entscheidet erst danach. Unter egressCanary einen Server auf einem Port nennen, für den das nicht gilt, oder die Sperre dort nachweisen.",
+			"An address that no server has (RFC 5737, RFC 3849) took connections from nodes on this port as well: somebody between nodes and internet takes them in its place, such as a proxy or a firewall, and decides only afterwards. Name under egressCanary a server on a port for which that is not so, or prove there that the way is closed."))
+	}
 	if connected > 0 {
 		v.Outcome = v1alpha1.Fail
 		v.Findings = []v1alpha1.Finding{{
@@ -470,7 +487,7 @@ func (o Observation) completeControl() v1alpha1.Control {
 	if want != len(o.Targets) {
 		miss("andere Ports als geplant", "other ports than planned")
 	}
-	if o.Canary.Given && (!perPod(o.Canary.Tenants, o.KnockingPods) || len(o.Canary.Nodes) != watched) {
+	if c := o.Canary; c.Given && (!perPod(c.Tenants, o.KnockingPods) || len(c.Nodes) != watched || !perPod(c.TenantsNowhere, o.KnockingPods) || len(c.NodesNowhere) != watched) {
 		miss("Versuche am Server im Internet", "attempts at the server in the internet")
 	}
 	c := v1alpha1.Control{Name: v1alpha1.T("Alles Geplante ist in der Beobachtung", "Everything planned is in the observation"), Held: de == "",
@@ -577,11 +594,11 @@ func (t Target) connected() int {
 	return sum
 }
 
-// decoy of a knocking pod; one that is not there was not tried.
-func (o Observation) decoy(pod int) Knock {
-	for _, d := range o.Decoys {
-		if d.Pod == pod {
-			return d
+// of gives what a pod saw; what is not there was not tried.
+func of(knocks []Knock, pod int) Knock {
+	for _, k := range knocks {
+		if k.Pod == pod {
+			return k
 		}
 	}
 	return Knock{}
@@ -596,7 +613,7 @@ func (o Observation) took(t Target) int {
 	}
 	sum := 0
 	for _, k := range t.Knocks {
-		if o.decoy(k.Pod).quiet() {
+		if of(o.Decoys, k.Pod).quiet() {
 			sum += k.Connected
 		}
 	}
@@ -608,7 +625,7 @@ func (o Observation) took(t Target) int {
 func (o Observation) answers(t Target) []Answer {
 	out := slices.Clone(t.Host.Answers)
 	for _, k := range t.Knocks {
-		if !slices.ContainsFunc(o.decoy(k.Pod).Answers, Answer.success) {
+		if !slices.ContainsFunc(of(o.Decoys, k.Pod).Answers, Answer.success) {
 			out = append(out, k.Answers...)
 		}
 	}

@@ -131,6 +131,54 @@ func TestDecoy(t *testing.T) {
 	}
 }
 
+// A connection counts only where an address that no server has takes none:
+// proxies and firewalls may take all and decide afterwards.
+func TestInternet(t *testing.T) {
+	knock := func(attempts, connected int) []Knock {
+		return []Knock{{Pod: 1, Attempts: attempts, Connected: connected, Timeout: attempts - connected}}
+	}
+	whole := func(nodes, nodesNowhere, tenantsNowhere []Knock, runnerNowhere agent.Result) Observation {
+		o := Observation{
+			Nodes: 1, ControlPlanes: 1, MachineCount: 1, Machines: []Machine{{Node: 1, ControlPlane: true, Addresses: 1}}, SchedulableNodes: 1, KnockingPods: 1, APIServers: 1,
+			Controls: []Control{{Pod: 1}}, Decoys: quiet(),
+			Canary: Canary{Given: true, RunnerBefore: agent.Connected, RunnerAfter: agent.Connected, RunnerNowhere: runnerNowhere,
+				Tenants: knock(5, 5), TenantsNowhere: tenantsNowhere, Nodes: nodes, NodesNowhere: nodesNowhere},
+		}
+		for _, k := range NodeKinds() {
+			o.Targets = append(o.Targets, Target{Kind: k, Node: 1, Index: 1, Knocks: knock(5, 0)})
+		}
+		o.Targets = append(o.Targets, Target{Kind: APIServer, Index: 1, Knocks: knock(5, 0)})
+		return o
+	}
+	for name, c := range map[string]struct {
+		o    Observation
+		want v1alpha1.Outcome
+		says string
+	}{
+		"closed":                            {whole(knock(9, 0), knock(9, 0), knock(5, 0), agent.TimedOut), v1alpha1.Pass, ""},
+		"open":                              {whole(knock(9, 9), knock(9, 0), knock(5, 0), agent.TimedOut), v1alpha1.Fail, ""},
+		"open once, nothing else known":     {Observation{Canary: Canary{Given: true, Nodes: knock(9, 1), NodesNowhere: knock(1, 0)}}, v1alpha1.Fail, ""},
+		"somebody takes everything":         {whole(knock(9, 9), knock(9, 9), knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "RFC 5737"},
+		"somebody took once":                {whole(knock(9, 9), knock(9, 1), knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "RFC 5737"},
+		"took from nowhere only":            {whole(knock(9, 0), knock(9, 1), knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "RFC 5737"},
+		"nowhere not tried":                 {whole(knock(9, 9), nil, knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "control"},
+		"nowhere could not be tried":        {whole(knock(9, 9), []Knock{{Pod: 1, Attempts: 9, Other: 9}}, knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "control"},
+		"closed, nowhere tried once":        {whole(knock(9, 0), knock(1, 0), knock(5, 0), agent.TimedOut), v1alpha1.Inconclusive, "control"},
+		"a proxy answers tenants, bvc not":  {whole(knock(9, 0), knock(9, 0), knock(5, 5), agent.TimedOut), v1alpha1.Pass, ""},
+		"a proxy answers bvc, tenants not":  {whole(knock(9, 0), knock(9, 0), knock(5, 0), agent.Connected), v1alpha1.Pass, ""},
+		"a proxy answers everybody else":    {whole(knock(9, 0), knock(9, 0), knock(5, 5), agent.Connected), v1alpha1.Inconclusive, "answers somebody"},
+		"whether one answers was not tried": {whole(knock(9, 0), knock(9, 0), knock(5, 5), ""), v1alpha1.Inconclusive, "answers somebody"},
+	} {
+		v := judgeInternet(c.o)
+		if v.Outcome != c.want || !strings.Contains(v.Reason.En, c.says) {
+			t.Errorf("%s: %s (%s), want %s", name, v.Outcome, v.Reason.En, c.want)
+		}
+		if len(v.Matrix) > 0 && v.Matrix[0].Deviates != (c.want == v1alpha1.Fail) {
+			t.Errorf("%s: %+v", name, v.Matrix)
+		}
+	}
+}
+
 // The site decides about API servers, and where it says nothing, nothing follows.
 func TestDeclared(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"sort"
 	"strconv"
@@ -156,6 +157,20 @@ func (p plan) from(m machine) (own, beyond []int) {
 		}
 	}
 	return own, beyond
+}
+
+// nowhere is an address on the canary's port that no server has, because it is
+// for documentation (RFC 5737, RFC 3849).
+func nowhere(canary string) string {
+	address, err := netip.ParseAddrPort(canary)
+	if err != nil {
+		return ""
+	}
+	host := netip.MustParseAddr("192.0.2.1")
+	if address.Addr().Unmap().Is6() {
+		host = netip.MustParseAddr("2001:db8::1")
+	}
+	return netip.AddrPortFrom(host, address.Port()).String()
 }
 
 // decoyPort of the control's server: nothing of ours listens there, nor does

@@ -102,6 +102,16 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+func TestNowhere(t *testing.T) {
+	for canary, want := range map[string]string{
+		"198.51.100.7:443": "192.0.2.1:443", "[2001:db8:7::7]:8443": "[2001:db8::1]:8443", "[::ffff:198.51.100.7]:443": "192.0.2.1:443", "": "",
+	} {
+		if got := nowhere(canary); got != want {
+			t.Errorf("%s: %s, want %s", canary, got, want)
+		}
+	}
+}
+
 func TestLedger(t *testing.T) {
 	l, s := newLedger(), seat{"k1", "t1"}
 	for seq, r := range []agent.Result{agent.Connected, agent.TimedOut, agent.Refused, agent.Reset, agent.Unreachable, agent.Other} {
