@@ -361,6 +361,11 @@ func (r Rule) undecided(o Observation, s tlsscan.Result) v1alpha1.Text {
 		}
 		return v1alpha1.Text{}
 	}
+	if p := s.Plaintext; p.Verdict == tlsscan.Undecided && strings.HasPrefix(p.How, "status 50") {
+		return v1alpha1.T(
+			fmt.Sprintf("Auf HTTP ohne TLS antwortete jemand an seiner Stelle (%s), etwa der Proxy eines Service Mesh; ob er selbst es anbietet, blieb offen. Das Mesh von diesem Port ausnehmen oder dort TLS erzwingen (bei Istio mTLS STRICT) und den Lauf wiederholen, wenn der Server läuft.", p.How),
+			fmt.Sprintf("HTTP without TLS was answered by somebody in its place (%s), such as the proxy of a service mesh; whether it offers that itself stayed open. Exempt this port from the mesh, or enforce TLS there (with Istio mTLS STRICT), and repeat the run when the server is up.", p.How))
+	}
 	for _, a := range asked(s) {
 		if a.answer.Verdict != tlsscan.Refused {
 			return v1alpha1.T(

@@ -122,6 +122,9 @@ func TestJudge(t *testing.T) {
 		{"a class undecided", "kubelets", first(func(r *result) { r.Classes.Export = undecided }), v1alpha1.Inconclusive, "EXPORT"},
 		{"a class not asked for", "kubelets", first(func(r *result) { r.Classes.Export = tlsscan.Answer{} }), v1alpha1.Inconclusive, "EXPORT"},
 		{"plaintext undecided", "kubelets", first(func(r *result) { r.Plaintext = undecided }), v1alpha1.Inconclusive, "HTTP ohne TLS"},
+		{"plaintext answered by a proxy", "extensions", func(o *Observation) {
+			o.Webhooks.Targets[0].Plaintext = answer(tlsscan.Undecided, "status 503")
+		}, v1alpha1.Inconclusive, "Service Mesh"},
 		{"one was not reached", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2 war nicht"},
 		{"one refused", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachRefused) }), v1alpha1.Inconclusive, "lauscht dort niemand"},
 		{"one without an address", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachNoName) }), v1alpha1.Inconclusive, "keine Adresse"},
