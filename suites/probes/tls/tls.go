@@ -15,7 +15,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +56,8 @@ const (
 	portScheduler         = 10259
 
 	// anyService is a name that every cluster's DNS knows.
-	anyService = "kubernetes.default.svc"
+	anyService     = anyServiceName + ".default.svc"
+	anyServiceName = "kubernetes"
 )
 
 // MostOf bounds how many endpoints of a kind are looked at. Further ones are
@@ -83,6 +86,7 @@ var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Needs: append([]check.Right{
 		{As: check.Runner, Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices", Scope: "default"},
 		{As: check.Runner, Verb: "list", Resource: "nodes"},
+		{As: check.Runner, Verb: "get", Resource: "services", Name: anyServiceName, Scope: metav1.NamespaceDefault, Optional: true},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "apiregistration.k8s.io", Resource: "apiservices", Optional: true},
@@ -121,7 +125,7 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	if err := nodes(ctx, env, endpoints); err != nil {
 		return o, &check.Stopped{Phase: "list the nodes", Err: err}
 	}
-	domain := clusterDomain(ctx)
+	domain := clusterDomain(ctx, net.DefaultResolver, serviceAddresses(ctx, env))
 	endpoints[Webhook], o.Webhooks.Listing = webhooks(ctx, env, domain)
 	endpoints[APIService], o.APIServices.Listing = apiServices(ctx, env, domain)
 	for _, k := range Kinds() {
@@ -299,18 +303,61 @@ func internalAddress(n corev1.Node) string {
 	return ""
 }
 
+// resolver is what is needed of net.Resolver.
+type resolver interface {
+	LookupCNAME(ctx context.Context, host string) (string, error)
+	LookupHost(ctx context.Context, host string) ([]string, error)
+}
+
 // clusterDomain finds the cluster's DNS domain, empty where there is none, as
-// outside of the cluster. With it the names of Services are whole: a shorter
-// one could, where the Service is missing, become a name outside.
-func clusterDomain(ctx context.Context) string {
+// outside of the cluster. With it the names of Services are whole, to the dot at
+// the end: a shorter one could, where the Service is missing, become a name
+// outside. That the answer is this cluster's, one of its own addresses shows: a
+// search domain in which every name exists answers as well.
+func clusterDomain(ctx context.Context, dns resolver, own []string) string {
 	ctx, cancel := context.WithTimeout(ctx, domainLimit)
 	defer cancel()
-	name, err := net.DefaultResolver.LookupCNAME(ctx, anyService)
+	name, err := dns.LookupCNAME(ctx, anyService)
 	domain, found := strings.CutPrefix(name, anyService+".")
-	if err != nil || !found || domain == "" {
+	if err != nil || !found || !strings.HasSuffix(domain, ".") {
+		return ""
+	}
+	addresses, err := dns.LookupHost(ctx, name)
+	if err != nil || !slices.ContainsFunc(addresses, func(a string) bool {
+		return slices.ContainsFunc(own, func(b string) bool { return sameAddress(a, b) })
+	}) {
 		return ""
 	}
 	return domain
+}
+
+func sameAddress(a, b string) bool {
+	x, err := netip.ParseAddr(a)
+	y, otherErr := netip.ParseAddr(b)
+	return err == nil && otherErr == nil && x.Unmap() == y.Unmap()
+}
+
+// serviceAddresses are those of anyService in this cluster, none where they are
+// not known. In a pod of it they are given; in a pod of another cluster the DNS
+// is the other one's, whose addresses may be the same.
+func serviceAddresses(ctx context.Context, env *cluster.Env) []string {
+	if given := os.Getenv("KUBERNETES_SERVICE_HOST"); given != "" {
+		to, _, _ := hostPort(env.RunnerConfig.Host)
+		host, _, err := net.SplitHostPort(to)
+		if err != nil || host != given {
+			return nil
+		}
+		if net.ParseIP(given) != nil {
+			return []string{given}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, domainLimit)
+	defer cancel()
+	s, err := env.Runner.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, anyServiceName, metav1.GetOptions{})
+	if err != nil {
+		return nil // as outside
+	}
+	return s.Spec.ClusterIPs
 }
 
 // backend is a Service or a URL behind a webhook or an API group.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,7 @@ type site struct {
 	webhooks   []string // URLs
 	services   []string // namespace/name:port of APIServices
 	forbidden  map[string]bool
+	clusterIPs []string // of the Service kubernetes
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +56,12 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		host, port, _ := net.SplitHostPort(s.registered)
 		items = append(items, object{"endpoints": []any{object{"addresses": []any{host}}}, "ports": []any{object{"name": "https", "port": json.Number(port)}}})
 		list("EndpointSlice", "discovery.k8s.io/v1", items)
+	case "kubernetes":
+		if len(s.clusterIPs) == 0 {
+			reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+			return
+		}
+		reply(http.StatusOK, object{"kind": "Service", "apiVersion": "v1", "spec": object{"clusterIPs": s.clusterIPs}})
 	case "nodes":
 		for _, n := range s.nodes {
 			items = append(items, n)
@@ -101,6 +109,12 @@ func node(name, address string, kubelet int, controlPlane bool) corev1.Node {
 
 func observed(t *testing.T, s *site) (Observation, error) {
 	t.Helper()
+	return Observe(t.Context(), environment(t, s))
+}
+
+// environment is that of a run on the site.
+func environment(t *testing.T, s *site) *cluster.Env {
+	t.Helper()
 	server := serving(t, s, &tls.Config{})
 	u, err := url.Parse(server.URL)
 	if err != nil {
@@ -119,7 +133,7 @@ func observed(t *testing.T, s *site) (Observation, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Observe(t.Context(), env.For("tls"))
+	return env.For("tls")
 }
 
 // serving starts a server, with TLS where there is a configuration for it. It
@@ -244,6 +258,71 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// dns answers with one name and its addresses.
+type dns struct {
+	name      string
+	addresses []string
+}
+
+func (d dns) LookupCNAME(context.Context, string) (string, error) {
+	if d.name == "" {
+		return "", &net.DNSError{IsNotFound: true}
+	}
+	return d.name, nil
+}
+
+func (d dns) LookupHost(_ context.Context, host string) ([]string, error) {
+	if host != d.name || len(d.addresses) == 0 {
+		return nil, &net.DNSError{IsNotFound: true}
+	}
+	return d.addresses, nil
+}
+
+// TestClusterDomain: a domain in which every name exists is not the cluster's.
+func TestClusterDomain(t *testing.T) {
+	own := []string{"10.96.0.1", "fd00:10:96::1"}
+	for name, c := range map[string]struct {
+		dns  dns
+		own  []string
+		want string
+	}{
+		"the cluster's":               {dns{"kubernetes.default.svc.cluster.local.", []string{"10.96.0.1"}}, own, "cluster.local."},
+		"its other address":           {dns{"kubernetes.default.svc.k8s.example.", []string{"192.0.2.9", "fd00:10:96:0::1"}}, own, "k8s.example."},
+		"a search domain with all":    {dns{"kubernetes.default.svc.corp.example.", []string{"198.51.100.80"}}, own, ""},
+		"own addresses not known":     {dns{"kubernetes.default.svc.cluster.local.", []string{"10.96.0.1"}}, nil, ""},
+		"own addresses without sense": {dns{"kubernetes.default.svc.cluster.local.", []string{""}}, []string{""}, ""},
+		"a name without an address":   {dns{"kubernetes.default.svc.cluster.local.", nil}, own, ""},
+		"another name":                {dns{"www.corp.example.", []string{"10.96.0.1"}}, own, ""},
+		"no domain behind it":         {dns{"kubernetes.default.svc.", []string{"10.96.0.1"}}, own, ""},
+		"no name":                     {dns{}, own, ""},
+	} {
+		if got := clusterDomain(t.Context(), c.dns, c.own); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestServiceAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		given      string
+		clusterIPs []string
+		want       []string
+	}{
+		"in a pod":                    {"127.0.0.1", []string{"10.96.0.1"}, []string{"127.0.0.1"}},
+		"in a pod of another cluster": {"10.96.0.1", []string{"10.96.0.1"}, nil},
+		"outside, may read it":        {"", []string{"10.96.0.1", "fd00::1"}, []string{"10.96.0.1", "fd00::1"}},
+		"outside, may not read it":    {"", nil, nil},
+		"in a pod with another name":  {"api.example", []string{"10.96.0.1"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBERNETES_SERVICE_HOST", c.given)
+			if got := serviceAddresses(t.Context(), environment(t, &site{clusterIPs: c.clusterIPs})); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestEvenly(t *testing.T) {
 	all := make([]endpoint, 25)
 	for i := range all {
@@ -302,7 +381,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 
 // TestWithinTheTime: scanning all that may be selected ends within the probe's time.
 func TestWithinTheTime(t *testing.T) {
-	if worst := 4*requestLimit + domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
+	if worst := 4*requestLimit + 2*domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
 		t.Errorf("the worst case takes %s, the probe has %s", worst, Probe.Timeout)
 	}
 }
