@@ -40,7 +40,7 @@ func group(results ...tlsscan.Result) Group {
 func good() Observation {
 	o := Observation{
 		APIServers: group(modern()), Kubelets: group(modern(), modern()), Etcd: group(modern()),
-		ControllerManagers: group(modern()), Schedulers: group(modern()), Webhooks: group(modern()), APIServices: group(),
+		ControllerManagers: group(modern()), Schedulers: group(modern()), Webhooks: group(modern()), APIServices: group(), ConversionWebhooks: group(),
 		OwnNodes: OwnNodes{Wanted: 1, Looked: 1},
 	}
 	o.ControllerManagers.Targets[0].Via, o.Schedulers.Targets[0].Via = ViaLoopback, ViaLoopback
@@ -60,7 +60,7 @@ func rules() map[string]Rule {
 	return map[string]Rule{
 		"api servers": {Kinds: []Kind{APIServer}, Remedy: remedy}, "kubelets": {Kinds: []Kind{Kubelet}, Remedy: remedy},
 		"control plane": {Kinds: []Kind{Etcd, ControllerManager, Scheduler}, Remedy: remedy},
-		"extensions":    {Kinds: []Kind{Webhook, APIService}, Remedy: remedy}, "keys": {Kinds: Kinds(), Keys: true, Remedy: remedy},
+		"extensions":    {Kinds: []Kind{Webhook, APIService, ConversionWebhook}, Remedy: remedy}, "keys": {Kinds: Kinds(), Keys: true, Remedy: remedy},
 	}
 }
 
@@ -157,7 +157,17 @@ func TestJudge(t *testing.T) {
 			o.Etcd = group(r)
 		}, v1alpha1.Fail, "etcd 1 von 1"},
 
-		{"no extensions", "extensions", func(o *Observation) { o.Webhooks = group() }, v1alpha1.NotApplicable, "weder Webhooks noch APIServices"},
+		{"no extensions", "extensions", func(o *Observation) { o.Webhooks = group() }, v1alpha1.NotApplicable, "weder Webhooks, auch für Konversion, noch APIServices"},
+		{"conversion webhooks not readable, nothing else", "extensions", func(o *Observation) {
+			o.Webhooks, o.ConversionWebhooks = group(), Group{Listing: ListingNotAllowed, Targets: []Target{}}
+		}, v1alpha1.Inconclusive, "Konversions-Webhooks von CustomResourceDefinitions wurde nicht gesehen"},
+		{"conversion webhooks not readable", "extensions", func(o *Observation) { o.ConversionWebhooks = Group{Listing: ListingFailed, Targets: []Target{}} }, v1alpha1.Inconclusive, "failed"},
+		{"conversion webhooks missing", "extensions", func(o *Observation) { o.Webhooks, o.ConversionWebhooks = group(), Group{} }, v1alpha1.Inconclusive, "not looked at"},
+		{"only a conversion webhook", "extensions", func(o *Observation) { o.Webhooks, o.ConversionWebhooks = group(), group(modern()) }, v1alpha1.Pass, "1 von 1 Endpunkten"},
+		{"an old conversion webhook", "extensions", func(o *Observation) {
+			o.ConversionWebhooks = group(modern())
+			o.ConversionWebhooks.Targets[0].Versions.TLS10 = offered
+		}, v1alpha1.Fail, "Konversions-Webhooks 1 von 1"},
 		{"extensions not readable", "extensions", func(o *Observation) { o.Webhooks = Group{Listing: ListingNotAllowed, Targets: []Target{}} }, v1alpha1.Inconclusive, "notAllowed"},
 		{"one list not readable", "extensions", func(o *Observation) { o.APIServices = Group{Listing: ListingFailed, Targets: []Target{}} }, v1alpha1.Inconclusive, "failed"},
 		{"from outside", "extensions", func(o *Observation) {

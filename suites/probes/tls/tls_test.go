@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,6 +34,8 @@ type site struct {
 	services   []string // namespace/name:port of APIServices
 	forbidden  map[string]bool
 	clusterIPs []string // of the Service kubernetes
+	// conversions are the clientConfigs of CustomResourceDefinitions, one a page.
+	conversions []any
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -82,6 +85,16 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}})
 		}
 		list("MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", items)
+	case "customresourcedefinitions":
+		page, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		meta := object{}
+		if page < len(s.conversions) {
+			items = append(items, object{"spec": object{"group": "g", "conversion": object{"strategy": "Webhook", "webhook": object{"clientConfig": s.conversions[page]}}}})
+			meta["continue"] = strconv.Itoa(page + 1)
+		} else {
+			items = append(items, object{"spec": object{"conversion": object{"strategy": "None"}}}, object{"spec": object{}})
+		}
+		reply(http.StatusOK, object{"kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1", "metadata": meta, "items": items})
 	case "apiservices":
 		items = append(items, object{"spec": object{"group": "apps"}})
 		for _, service := range s.services {
@@ -182,6 +195,12 @@ func TestObserve(t *testing.T) {
 		},
 		webhooks: []string{modern.URL, plain.URL},
 		services: []string{"n/metrics:443", "n/metrics:443", "n/metrics:8443"},
+		// One twice, and one that is a webhook's already.
+		conversions: []any{
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "convert", "path": "/convert", "port": 9443}, "caBundle": "eA=="},
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "convert", "path": "/other", "port": 9443}},
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "hook"}}, map[string]any{"url": plain.URL + "/convert"}, map[string]any{"url": "https://convert.example/x"},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -219,12 +238,15 @@ func TestObserve(t *testing.T) {
 	if s := o.APIServices; s.Found != 2 || len(s.Targets) != 2 || s.Targets[1].Via != ViaService {
 		t.Errorf("APIServices: %+v", s)
 	}
+	if c := o.ConversionWebhooks; c.Found != 2 || c.Listing != Listed || len(c.Targets) != 2 || c.Targets[0].Via != ViaService || c.Targets[1].Via != ViaURL {
+		t.Errorf("conversion webhooks: %+v", c)
+	}
 	// Nothing of the site's names and addresses is in the evidence.
 	data, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, never := range []string{"127.0.0.1", "metrics", "hook\"", "localhost", "http:", "https:", fmt.Sprint(port(t, modern))} {
+	for _, never := range []string{"127.0.0.1", "metrics", "hook\"", "convert.", "convert\"", "localhost", "http:", "https:", fmt.Sprint(port(t, modern))} {
 		if strings.Contains(string(data), never) {
 			t.Errorf("the evidence holds %q", never)
 		}
@@ -244,16 +266,47 @@ func TestConfiguredHost(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	o, err := observed(t, &site{forbidden: map[string]bool{"apiservices": true, "mutatingwebhookconfigurations": true}})
+	o, err := observed(t, &site{forbidden: map[string]bool{"apiservices": true, "mutatingwebhookconfigurations": true, "customresourcedefinitions": true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Webhooks.Listing != ListingNotAllowed || o.APIServices.Listing != ListingNotAllowed || o.APIServers.Targets[0].Reach != tlsscan.Reached {
+	if o.Webhooks.Listing != ListingNotAllowed || o.APIServices.Listing != ListingNotAllowed || o.ConversionWebhooks.Listing != ListingNotAllowed || o.APIServers.Targets[0].Reach != tlsscan.Reached {
 		t.Errorf("%+v", o)
 	}
 	for _, needed := range []string{"nodes", "endpointslices"} {
 		if _, err := observed(t, &site{forbidden: map[string]bool{needed: true}}); err == nil || !strings.Contains(err.Error(), "not allowed") {
 			t.Errorf("%s forbidden: %v", needed, err)
+		}
+	}
+}
+
+// TestNoEnd: a list that does not end is no list.
+func TestNoEnd(t *testing.T) {
+	env := environment(t, &site{conversions: make([]any, definitionPages)})
+	if all, found := conversionWebhooks(t.Context(), env); found != ListingFailed || all != nil {
+		t.Errorf("%s: %v", found, all)
+	}
+}
+
+func TestEachItem(t *testing.T) {
+	for list, want := range map[string]string{
+		`{"kind":"List","metadata":{"continue":"c"},"items":[{"x":1,"y":[2]},{"x":3}]}`: "1 3 c",
+		`{"items":[{"x":1}],"metadata":{"continue":"c"}}`:                               "1 c",
+		`{"metadata":{},"items":[]}`:                                                    "",
+		`{"metadata":{},"items":null}`:                                                  "wrong",
+		`{"metadata":{}}`:                                                               "wrong",
+		`{"metadata":{},"items":[{"x":1}`:                                               "1 wrong",
+		`{"metadata":{},"items":[{"x":"a"}]}`:                                           "wrong",
+		`[]`:                                                                            "wrong",
+		``:                                                                              "wrong",
+	} {
+		var got []string
+		next, err := eachItem(strings.NewReader(list), func(i struct{ X int }) { got = append(got, fmt.Sprint(i.X)) })
+		if err != nil {
+			next = "wrong"
+		}
+		if s := strings.TrimSpace(strings.Join(append(got, next), " ")); s != want {
+			t.Errorf("%s: %q (%v), want %q", list, s, err, want)
 		}
 	}
 }
@@ -364,24 +417,26 @@ func TestEvidenceIsBounded(t *testing.T) {
 		Plaintext: long, Certificate: tlsscan.Certificate{Key: tlsscan.KeyUnknown, Signature: "SHA512-RSAPSS", ValidDays: 100000, DaysLeft: -100000}, Connections: 100,
 	}}
 	var o Observation
+	room := mostOfAll
 	for _, k := range Kinds() {
 		g := o.group(k)
-		for range MostOf(k) {
+		for range min(MostOf(k), room) {
 			g.Targets = append(g.Targets, one)
 		}
+		room -= len(g.Targets)
 	}
 	data, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(data) > 128<<10 {
-		t.Errorf("%d bytes for %d-byte targets", len(data), len(data)/60)
+		t.Errorf("%d bytes for %d-byte targets", len(data), len(data)/mostOfAll)
 	}
 }
 
 // TestWithinTheTime: scanning all that may be selected ends within the probe's time.
 func TestWithinTheTime(t *testing.T) {
-	if worst := 4*requestLimit + 2*domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
+	if worst := 5*requestLimit + 2*domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
 		t.Errorf("the worst case takes %s, the probe has %s", worst, Probe.Timeout)
 	}
 }
