@@ -115,6 +115,21 @@ func TestKnock(t *testing.T) {
 	}
 }
 
+// A header larger than any server's that is meant is not read.
+func TestKnockBoundsHeaders(t *testing.T) {
+	for size, want := range map[int]Result{32 << 10: Answered, 128 << 10: Other} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", size)) }))
+		lines := runRole(t, "n", func(ctx context.Context, out *output) error {
+			return Knock{Nonce: "n", Client: "k1", Rounds: 1, Every: time.Millisecond, Timeout: 5 * time.Second,
+				Targets: []Knocked{{"x", server.Listener.Addr().String(), AskKubeletPlain}}}.Run(ctx, out)
+		})
+		server.Close()
+		if i := slices.IndexFunc(lines, func(l Line) bool { return l.Event == Asked }); i < 0 || lines[i].Result != want {
+			t.Errorf("%d bytes: %+v, want %s", size, lines, want)
+		}
+	}
+}
+
 // The rounds lie apart, and the control is greeted around them.
 func TestKnockInRounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
