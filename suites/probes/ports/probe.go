@@ -259,7 +259,7 @@ func (m *measurement) startWatchers(ctx context.Context) {
 		pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 		_, err := m.env.CreatePrivileged(ctx, pod)
 		trouble := cluster.CreateTrouble(err)
-		if trouble == cluster.NotPermitted { // it is so for all
+		if trouble.Everywhere() {
 			for _, other := range m.plan.machines {
 				m.hostTrouble[other.index] = trouble
 			}

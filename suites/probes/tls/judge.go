@@ -188,8 +188,9 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 			at, why := p.text(), unreachedBecause(p)
 			t := v1alpha1.T(at.De+" war nicht zu erreichen: "+why.De, at.En+" could not be reached: "+why.En)
 			if p.Via == ViaNode && o.OwnNodes.Trouble != cluster.NoTrouble {
-				t.De += fmt.Sprintf(" Vom Node selbst aus war nicht nachzusehen (%s); das geht, wo %s angewendet ist.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
-				t.En += fmt.Sprintf(" It was not possible to look from the node itself (%s); it is where %s is applied.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
+				way, _ := check.CauseText(o.OwnNodes.Trouble.Cause())
+				t.De += strings.TrimSuffix(fmt.Sprintf(" Vom Node selbst aus war nicht nachzusehen (%s). %s", o.OwnNodes.Trouble, way.De), " ")
+				t.En += strings.TrimSuffix(fmt.Sprintf(" It was not possible to look from the node itself (%s). %s", o.OwnNodes.Trouble, way.En), " ")
 			}
 			return t
 		}

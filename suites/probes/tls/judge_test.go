@@ -141,6 +141,10 @@ func TestJudge(t *testing.T) {
 			o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused))
 			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotPermitted}
 		}, v1alpha1.Inconclusive, cluster.PrivilegedManifest},
+		{"refused from elsewhere only, pods refused", "control plane", func(o *Observation) {
+			o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused))
+			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotAdmitted}
+		}, v1alpha1.Inconclusive, "eine SCC (OpenShift) lehnt dort"},
 		{"refused from elsewhere only", "keys", func(o *Observation) { o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused)) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
 		{"shut off from its own node", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachTimedOut) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
 		{"none there", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachRefused) }, v1alpha1.Inconclusive, "Scheduler: Auf den Nodes"},

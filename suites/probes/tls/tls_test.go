@@ -48,9 +48,13 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	list := func(kind, version string, items []any) {
 		reply(http.StatusOK, object{"kind": kind + "List", "apiVersion": version, "metadata": object{}, "items": items})
 	}
+	forbid := func() {
+		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden,
+			Message: `pods is forbidden: User "u" cannot create resource "pods" in API group "" in the namespace "n"`})
+	}
 	resource := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	if s.forbidden[resource] {
-		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+		forbid()
 		return
 	}
 	var items []any
@@ -61,7 +65,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		list("EndpointSlice", "discovery.k8s.io/v1", items)
 	case "kubernetes":
 		if len(s.clusterIPs) == 0 {
-			reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+			forbid()
 			return
 		}
 		reply(http.StatusOK, object{"kind": "Service", "apiVersion": "v1", "spec": object{"clusterIPs": s.clusterIPs}})
@@ -104,7 +108,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		list("APIService", "apiregistration.k8s.io/v1", items)
 	default:
-		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+		forbid()
 	}
 }
 
