@@ -73,8 +73,8 @@ func (r Reach) judge(o Observation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand. Versucht wurden die internen Adressen der Nodes (InternalIP).", served, v.Attempts, len(targets)-served),
-		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens. The nodes' internal addresses (InternalIP) were tried.", served, v.Attempts, len(targets)-served))
+		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand. Versucht wurden die internen Adressen (InternalIP) von %d von %d Nodes.", served, v.Attempts, len(targets)-served, o.MachineCount, o.Nodes),
+		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens. The internal addresses (InternalIP) of %d of %d nodes were tried.", served, v.Attempts, len(targets)-served, o.MachineCount, o.Nodes))
 	return v
 }
 
@@ -234,8 +234,8 @@ func judgeCredentials(o Observation) check.Verdict {
 		return v
 	}
 	v.Outcome = v1alpha1.Pass
-	v.Reason = v1alpha1.T(fmt.Sprintf("Keine Abweichung festgestellt: Die Kubelets auf %d Nodes wiesen Anfragen ohne Zugangsdaten und mit dem Token eines Kontos ohne Rechte ab.", o.MachineCount),
-		fmt.Sprintf("No deviation found: the kubelets on %d nodes refused requests without credentials and with the token of an account without rights.", o.MachineCount))
+	v.Reason = v1alpha1.T(fmt.Sprintf("Keine Abweichung festgestellt: Die Kubelets auf %d von %d Nodes wiesen Anfragen ohne Zugangsdaten und mit dem Token eines Kontos ohne Rechte ab.", o.MachineCount, o.Nodes),
+		fmt.Sprintf("No deviation found: the kubelets on %d of %d nodes refused requests without credentials and with the token of an account without rights.", o.MachineCount, o.Nodes))
 	return v
 }
 
@@ -370,8 +370,8 @@ func judgeInternet(o Observation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: Pods im Netz von %d Nodes erreichten den genannten Server in je mindestens %d Versuchen nicht.", len(c.Nodes), v.Attempts),
-		fmt.Sprintf("No deviation found: pods in the network of %d nodes did not reach the server named, in at least %d attempts each.", len(c.Nodes), v.Attempts))
+		fmt.Sprintf("Keine Abweichung festgestellt: Pods im Netz von %d von %d Nodes erreichten den genannten Server in je mindestens %d Versuchen nicht.", len(c.Nodes), o.Nodes, v.Attempts),
+		fmt.Sprintf("No deviation found: pods in the network of %d of %d nodes did not reach the server named, in at least %d attempts each.", len(c.Nodes), o.Nodes, v.Attempts))
 	return v
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/check"
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/reports/v1alpha1"
 )
 
@@ -175,6 +176,39 @@ func TestInternet(t *testing.T) {
 		}
 		if len(v.Matrix) > 0 && v.Matrix[0].Deviates != (c.want == v1alpha1.Fail) {
 			t.Errorf("%s: %+v", name, v.Matrix)
+		}
+	}
+}
+
+// A pass says how many of the nodes it is about.
+func TestSomeOfManyNodes(t *testing.T) {
+	text := v1alpha1.T("a", "a")
+	refused := []Answer{{agent.Anonymous, agent.Answered, 401}, {agent.WithToken, agent.Answered, 403}}
+	closed := func(attempts int) Knock { return Knock{Pod: 1, Attempts: attempts, Timeout: attempts} }
+	o := Observation{
+		Nodes: 12, ControlPlanes: 1, MachineCount: cluster.NodeLimit, SchedulableNodes: 1, KnockingPods: 1, APIServers: 1, WindowSeconds: 60,
+		Controls: []Control{{Pod: 1, Attempts: 6, Echoed: 6, First: true, Last: true}}, Decoys: quiet(),
+		Targets: []Target{{Kind: APIServer, Index: 1, Knocks: []Knock{closed(5)}}},
+		Canary:  Canary{Given: true, RunnerBefore: agent.Connected, RunnerAfter: agent.Connected, RunnerNowhere: agent.TimedOut, Tenants: []Knock{closed(5)}, TenantsNowhere: []Knock{closed(5)}},
+	}
+	for i := range cluster.NodeLimit {
+		o.Machines = append(o.Machines, Machine{Node: i + 1, ControlPlane: i == 0, Addresses: 1})
+		for _, k := range NodeKinds() {
+			target := Target{Kind: k, Node: i + 1, Index: 1, Knocks: []Knock{closed(5)}, Host: Host{Looks: 3, LookedAfter: true, Dialled: agent.Refused}}
+			if k == Kubelet {
+				target.Host = Host{Looks: 3, OnNode: 3, LookedAfter: true, Dialled: agent.Connected, Questions: len(refused), Answers: refused}
+			}
+			o.Targets = append(o.Targets, target)
+		}
+		node := closed(9)
+		node.Pod = i + 1
+		o.Canary.Nodes, o.Canary.NodesNowhere = append(o.Canary.Nodes, node), append(o.Canary.NodesNowhere, node)
+	}
+	for name, judge := range map[string]func(Observation) check.Verdict{
+		"reach": Reach{Kinds: []Kind{Kubelet}, Required: text, Remedy: text, None: text}.judge, "credentials": judgeCredentials, "internet": judgeInternet,
+	} {
+		if v := judge(o); v.Outcome != v1alpha1.Pass || !strings.Contains(v.Reason.En, "10 of 12 nodes") || !strings.Contains(v.Reason.De, "10 von 12 Nodes") {
+			t.Errorf("%s: %s (%s)", name, v.Outcome, v.Reason.De)
 		}
 	}
 }
