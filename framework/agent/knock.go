@@ -250,6 +250,8 @@ func (r *rounds) request(ctx context.Context, url, token string) (Result, int) {
 	}
 	transport := &http.Transport{
 		DisableKeepAlives: true, TLSHandshakeTimeout: r.Timeout,
+		// Who answers is not known, and the pod's memory is small.
+		MaxResponseHeaderBytes: 64 << 10,
 		// Kubelets make their own certificates, which nobody can verify. The token
 		// is that of an account without rights and short-lived.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above

@@ -115,6 +115,21 @@ func TestKnock(t *testing.T) {
 	}
 }
 
+// A header larger than any server's that is meant is not read.
+func TestKnockBoundsHeaders(t *testing.T) {
+	for size, want := range map[int]Result{32 << 10: Answered, 128 << 10: Other} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", size)) }))
+		lines := runRole(t, "n", func(ctx context.Context, out *output) error {
+			return Knock{Nonce: "n", Client: "k1", Rounds: 1, Every: time.Millisecond, Timeout: 5 * time.Second,
+				Targets: []Knocked{{"x", server.Listener.Addr().String(), AskKubeletPlain}}}.Run(ctx, out)
+		})
+		server.Close()
+		if i := slices.IndexFunc(lines, func(l Line) bool { return l.Event == Asked }); i < 0 || lines[i].Result != want {
+			t.Errorf("%d bytes: %+v, want %s", size, lines, want)
+		}
+	}
+}
+
 // The rounds lie apart, and the control is greeted around them.
 func TestKnockInRounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -221,7 +236,7 @@ func TestListeners(t *testing.T) {
 			Knock: Knock{Nonce: "n", Client: "w1", Rounds: 1, Every: time.Millisecond, Timeout: time.Second,
 				Targets: []Knocked{{"ssh", "127.0.0.1:22", AskNothing}, {"away", closed(t), AskNothing}}},
 			Own: []string{"ssh"}, Again: 5 * time.Millisecond, Tables: tables,
-			Canary: Knocked{"canary", closed(t), AskNothing}, CanaryRounds: 2, CanaryEvery: time.Millisecond,
+			Canaries: []Knocked{{"canary", closed(t), AskNothing}, {"nowhere", closed(t), AskNothing}}, CanaryRounds: 2, CanaryEvery: time.Millisecond,
 		}.Run(ctx, &out)
 	}()
 	first := out.await(t, "n", func(l Line) bool { return l.Event == Listener && l.Seq == 1 })
@@ -239,7 +254,7 @@ func TestListeners(t *testing.T) {
 			count[l.Target]++
 		}
 	}
-	if count["ssh"] != 1 || count["away"] != 1 || count["canary"] != 2 {
+	if count["ssh"] != 1 || count["away"] != 1 || count["canary"] != 2 || count["nowhere"] != 2 {
 		t.Errorf("%v", count)
 	}
 	if err := (Listeners{Knock: Knock{Nonce: "n", Client: "w1", Rounds: 1, Every: 1, Timeout: 1}, Again: 1, Tables: t.TempDir()}).Run(t.Context(), &output{}); err == nil {

@@ -41,8 +41,8 @@ type Listeners struct {
 	Own []string
 	// Again is the time between two looks.
 	Again time.Duration
-	// Canary is knocked at in rounds of its own; without an address there is none.
-	Canary Knocked
+	// Canaries are knocked at in rounds of their own; there may be none.
+	Canaries []Knocked
 	// CanaryRounds, CanaryEvery and CanarySpan are as those of Knock.
 	CanaryRounds            int
 	CanaryEvery, CanarySpan time.Duration
@@ -55,8 +55,8 @@ func (l Listeners) Run(ctx context.Context, out io.Writer) error {
 	if l.Again <= 0 || l.Rounds < 1 || l.Every <= 0 || l.Timeout <= 0 {
 		return fmt.Errorf("again %s, %d rounds, every %s, timeout %s: want all above zero", l.Again, l.Rounds, l.Every, l.Timeout)
 	}
-	if l.Canary.Address != "" && (l.CanaryRounds < 1 || l.CanaryEvery <= 0) {
-		return fmt.Errorf("%d rounds at the canary, every %s: want both above zero", l.CanaryRounds, l.CanaryEvery)
+	if len(l.Canaries) > 0 && (l.CanaryRounds < 1 || l.CanaryEvery <= 0) {
+		return fmt.Errorf("%d rounds at the canaries, every %s: want both above zero", l.CanaryRounds, l.CanaryEvery)
 	}
 	if err := oneWord(l.Client); err != nil {
 		return fmt.Errorf("client's %w", err)
@@ -68,9 +68,9 @@ func (l Listeners) Run(ctx context.Context, out io.Writer) error {
 	if err := l.knock(ctx, w); err != nil {
 		return err
 	}
-	if l.Canary.Address != "" {
+	if len(l.Canaries) > 0 {
 		k := l.Knock
-		k.Targets, k.Rounds, k.Every, k.Span = []Knocked{l.Canary}, l.CanaryRounds, l.CanaryEvery, l.CanarySpan
+		k.Targets, k.Rounds, k.Every, k.Span = l.Canaries, l.CanaryRounds, l.CanaryEvery, l.CanarySpan
 		if err := k.knock(ctx, w); err != nil {
 			return err
 		}

@@ -272,8 +272,10 @@ func problemText(probe string, p *v1alpha1.Problem) v1alpha1.Text {
 // v1alpha1.Problem.Cause).
 func CauseText(cause string) (v1alpha1.Text, bool) {
 	text, known := map[string]v1alpha1.Text{
-		"notPermitted": v1alpha1.T("Der privilegierte Namespace bvc-privileged fehlt, oder Richtlinien lassen dort keine Pods im Netz des Nodes zu: für die Dauer des Laufs privileged-namespace.yaml anwenden (kubectl apply), den Namespace von diesen Richtlinien ausnehmen und beides danach zurücknehmen.",
-			"The privileged namespace bvc-privileged is missing, or policies admit no pods in the node's network there: for the time of the run apply privileged-namespace.yaml (kubectl apply), exempt the namespace from these policies, and take both back afterwards."),
+		"notPermitted": v1alpha1.T("Der privilegierte Namespace bvc-privileged oder das Recht, dort Pods anzulegen, fehlt: für die Dauer des Laufs privileged-namespace.yaml anwenden (kubectl apply) und danach zurücknehmen. Auch eine Richtlinie oder eine SCC (OpenShift) kann solche Pods ablehnen: den Namespace ausnehmen.",
+			"The privileged namespace bvc-privileged, or the right to make pods there, is missing: for the time of the run apply privileged-namespace.yaml (kubectl apply), and take it back afterwards. A policy or an SCC (OpenShift) may refuse such pods as well: exempt the namespace."),
+		"notAdmitted": v1alpha1.T("Der privilegierte Namespace bvc-privileged ist da, aber eine Richtlinie oder eine SCC (OpenShift) lehnt dort Pods im Netz des Nodes ab: für die Dauer des Laufs den Namespace von ihr ausnehmen; für OpenShift steht das RoleBinding dazu auskommentiert in privileged-namespace.yaml.",
+			"The privileged namespace bvc-privileged is there, but a policy or an SCC (OpenShift) refuses pods in the node's network there: for the time of the run exempt the namespace from it; for OpenShift the RoleBinding is in privileged-namespace.yaml, commented out."),
 		"quota": v1alpha1.T("Eine ResourceQuota oder ein LimitRange stand im Weg: In den Namensräumen des Mandanten Platz für die Pods der Sonden schaffen.",
 			"A ResourceQuota or LimitRange stood in the way: make room for the probes' pods in the tenant namespaces."),
 		"imageNotPulled": v1alpha1.T("Das Image der Sonden kam nicht auf den Node: Referenz, Registry und Pull-Secret prüfen.",

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,11 +36,25 @@ func (e *Env) CreatePrivileged(ctx context.Context, pod *corev1.Pod) (*corev1.Po
 	e.adopt(Pods, &pod.ObjectMeta)
 	e.privileged.Add(1)
 	created, err := e.Runner.CoreV1().Pods(PrivilegedNamespace).Create(ctx, pod, metav1.CreateOptions{})
-	if apierrors.IsNotFound(err) || CreateTrouble(err) == Rejected {
+	if trouble := privilegedTrouble(err); trouble.Everywhere() {
 		e.privileged.Add(-1)
-		return nil, NotPermitted
+		return nil, trouble
 	}
 	return created, err
+}
+
+// privilegedTrouble tells a site without the namespace from one where policies,
+// or an SCC of OpenShift, refuse the pod.
+func privilegedTrouble(err error) Trouble {
+	trouble := CreateTrouble(err)
+	switch {
+	// In the words of Kubernetes for whoever has no right; all others are about the pod.
+	case apierrors.IsNotFound(err), trouble == Rejected && strings.Contains(err.Error(), "cannot create resource"):
+		return NotPermitted
+	case trouble == Rejected:
+		return NotAdmitted
+	}
+	return trouble
 }
 
 // DeletePrivileged deletes the pods of this probe in PrivilegedNamespace that

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -61,7 +62,31 @@ func TestPrivilegedRightsAreOptIn(t *testing.T) {
 			t.Errorf("%s", r)
 		}
 	}
-	if got := CreateTrouble(fmt.Errorf("make a pod: %w", NotPermitted)); got != NotPermitted {
-		t.Errorf("%s is taken for %s", NotPermitted, got)
+	for _, class := range []Trouble{NotPermitted, NotAdmitted} {
+		if got := CreateTrouble(fmt.Errorf("make a pod: %w", class)); got != class || !class.Everywhere() {
+			t.Errorf("%s is taken for %s", class, got)
+		}
+	}
+}
+
+// A manifest that is not applied is something else than a policy in its way.
+func TestPrivilegedTrouble(t *testing.T) {
+	refused := func(why string) error { return apierrors.NewForbidden(Pods.GroupResource(), "bvc-x", errors.New(why)) }
+	for _, c := range []struct {
+		err  error
+		want Trouble
+	}{
+		{nil, NoTrouble},
+		{apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, PrivilegedNamespace), NotPermitted},
+		{apierrors.NewForbidden(Pods.GroupResource(), "", errors.New(`User "system:serviceaccount:sonobuoy:bvc-runner" cannot create resource "pods" in API group "" in the namespace "bvc-privileged"`)), NotPermitted},
+		{refused(`unable to validate against any security context constraint: [provider "restricted-v2": Forbidden: not usable by user or serviceaccount]`), NotAdmitted},
+		{refused(`violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)`), NotAdmitted},
+		{apierrors.NewBadRequest("admission webhook denied the request"), NotAdmitted},
+		{refused("exceeded quota: q, requested: pods=1"), Quota},
+		{apierrors.NewInternalError(errors.New("failed calling webhook")), Infrastructure},
+	} {
+		if got := privilegedTrouble(c.err); got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
 	}
 }

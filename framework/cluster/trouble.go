@@ -27,11 +27,16 @@ const (
 	Infrastructure Trouble = "infrastructure"
 	NotFenced      Trouble = "notFenced"    // the site did not opt in to fresh namespaces
 	NotPermitted   Trouble = "notPermitted" // nor to the privileged namespace
+	NotAdmitted    Trouble = "notAdmitted"  // it did, and something refuses the pods there
 )
 
 // Error and Cause let a probe wrap the class into what it says about where it
 // stopped; the class itself gets into the evidence (v1alpha1.Problem.Cause).
 func (t Trouble) Error() string { return string(t) }
+
+// Everywhere reports whether the class is the same for every pod in
+// PrivilegedNamespace, on whatever node.
+func (t Trouble) Everywhere() bool { return t == NotPermitted || t == NotAdmitted }
 
 // Cause is the class.
 func (t Trouble) Cause() string { return string(t) }

@@ -55,7 +55,7 @@ func TestPodTrouble(t *testing.T) {
 
 // TestTroubleIsExplained: a reader of a report learns from each class what to do.
 func TestTroubleIsExplained(t *testing.T) {
-	for _, class := range []Trouble{Unschedulable, ImageNotPulled, Quota, Rejected, Crash, NotReady, Evicted, NodeNotReady, Infrastructure} {
+	for _, class := range []Trouble{Unschedulable, ImageNotPulled, Quota, Rejected, Crash, NotReady, Evicted, NodeNotReady, Infrastructure, NotPermitted, NotAdmitted} {
 		if text, known := check.CauseText(class.Cause()); !known || text.De == "" || text.En == "" {
 			t.Errorf("%s has no text", class)
 		}

@@ -51,6 +51,11 @@ func plainAnswer(answer []byte, err error, speaksTLS bool) (Verdict, string) {
 	if m := statusLine.FindSubmatch(answer); m != nil {
 		status, _ := strconv.Atoi(string(m[1])) // three digits
 		switch {
+		// A proxy on the way says so of a server that it did not reach, as one does
+		// that takes both for a server with TLS only. Where nothing spoke TLS, the
+		// server may just be down behind it.
+		case status >= 502 && status <= 504:
+			return Undecided, fmt.Sprintf("status %d", status)
 		case speaksTLS && (status == 426 || status/100 == 3 && toHTTPS.Match(answer)):
 			return Refused, "sent to https"
 		case status != 400:

@@ -297,6 +297,15 @@ func TestPlainAnswer(t *testing.T) {
 	}{
 		{"HTTP/1.1 200 OK\r\n\r\n", nil, true, Offered},
 		{"HTTP/1.1 401 Unauthorized\r\n\r\n", nil, true, Offered},
+		// In the place of a server: Envoy's words before one that speaks TLS, or
+		// before one that is down.
+		{"HTTP/1.1 503 Service Unavailable\r\nserver: envoy\r\n\r\nupstream connect error or disconnect/reset before headers", nil, true, Undecided},
+		{"HTTP/1.1 503 Service Unavailable\r\nserver: envoy\r\n\r\nupstream connect error or disconnect/reset before headers", nil, false, Undecided},
+		{"HTTP/1.1 502 Bad Gateway\r\n\r\n", nil, true, Undecided},
+		{"HTTP/1.1 504 Gateway Timeout\r\n\r\n", nil, false, Undecided},
+		{"HTTP/1.1 500 Internal Server Error\r\n\r\n", nil, true, Offered},
+		{"HTTP/1.1 501 Not Implemented\r\n\r\n", nil, false, Offered},
+		{"HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n", nil, true, Offered},
 		{"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n", nil, true, Refused},
 		{"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n", nil, false, Offered},
 		{"HTTP/1.1 301 Moved\r\nLocation: http://x/\r\n\r\n", nil, true, Offered},

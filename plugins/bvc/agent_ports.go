@@ -34,8 +34,7 @@ func portsCommands(nonce *string) []*cobra.Command {
 	k.Flags().IntVar(&knock.ReadyPort, "serve-ready-port", 0, "open this port at the start; 0 is none")
 
 	l := agent.Listeners{Tables: "/proc/net"}
-	var own, beyond []string
-	var canary string
+	var own, beyond, canaries []string
 	n := &cobra.Command{
 		Use: "listening", Short: "Say which ports listen on this node", Args: noArguments,
 		Example: "  bvc agent listening --nonce 5f3a --client n1 --own n1=kubelet:10.0.0.7:10250 --target a1=10.0.0.5:6443",
@@ -51,10 +50,8 @@ func portsCommands(nonce *string) []*cobra.Command {
 			for _, t := range ownTargets {
 				l.Own = append(l.Own, t.Name)
 			}
-			if canary != "" {
-				if l.Canary, err = agent.ParseKnocked(canary); err != nil {
-					return usageError("--canary: %w", err)
-				}
+			if l.Canaries, err = knocked(canaries); err != nil {
+				return usageError("--canary: %w", err)
 			}
 			l.Nonce, l.Targets = *nonce, slices.Concat(ownTargets, others)
 			return toolFailed(l.Run(c.Context(), c.OutOrStdout()))
@@ -63,10 +60,10 @@ func portsCommands(nonce *string) []*cobra.Command {
 	knockFlags(n, &l.Knock, &beyond)
 	n.Flags().StringArrayVar(&own, "own", nil, "port of this node, as --target; may be given several times")
 	n.Flags().DurationVar(&l.Again, "again", 5*time.Second, "time between two looks at what listens")
-	n.Flags().StringVar(&canary, "canary", "", "name=host:port that is knocked at in rounds of its own")
-	n.Flags().IntVar(&l.CanaryRounds, "canary-rounds", 5, "rounds at the canary")
-	n.Flags().DurationVar(&l.CanaryEvery, "canary-every", time.Second, "time between two attempts at the canary")
-	n.Flags().DurationVar(&l.CanarySpan, "canary-span", 12*time.Second, "time between the first and the last round at the canary")
+	n.Flags().StringArrayVar(&canaries, "canary", nil, "name=host:port that is knocked at in rounds of its own; may be given several times")
+	n.Flags().IntVar(&l.CanaryRounds, "canary-rounds", 5, "rounds at each canary")
+	n.Flags().DurationVar(&l.CanaryEvery, "canary-every", time.Second, "time between two attempts at canaries")
+	n.Flags().DurationVar(&l.CanarySpan, "canary-span", 12*time.Second, "time between the first and the last round at canaries")
 	return []*cobra.Command{k, n}
 }
 

@@ -796,3 +796,24 @@ func TestFence(t *testing.T) {
 		}
 	}
 }
+
+// What a site on OpenShift takes the comment signs off is a manifest.
+func TestPrivilegedNamespaceOnOpenShift(t *testing.T) {
+	data, err := os.ReadFile("privileged-namespace.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "# OpenShift only: ")
+	_, rest, _ = strings.Cut(rest, "\n")
+	commented, _, found := strings.Cut(rest, "# ---\n")
+	if !found {
+		t.Fatal("no part that ends with # ---")
+	}
+	var b rbacv1.RoleBinding
+	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll("\n"+commented, "\n# ", "\n")), &b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Kind != "RoleBinding" || b.Namespace != cluster.PrivilegedNamespace || b.RoleRef.Name != "system:openshift:scc:privileged" || len(b.Subjects) != 1 || b.Subjects[0].Name != cluster.PodServiceAccount || b.Subjects[0].Namespace != b.Namespace {
+		t.Errorf("%+v", b)
+	}
+}

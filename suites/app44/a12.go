@@ -18,7 +18,7 @@ var _ = check.Register(check.Of(check.Meta{
 	},
 	Policies: []string{},
 }, tls.Probe, tls.Rule{
-	Kinds: []tls.Kind{tls.Webhook, tls.APIService},
+	Kinds: []tls.Kind{tls.Webhook, tls.APIService, tls.ConversionWebhook},
 	Remedy: v1alpha1.T(
 		"In der Anwendung hinter dem Webhook oder dem APIService TLS 1.2 als kleinste Version setzen, schwache Suites ausschließen und HTTP ohne TLS auf diesem Port abschalten; wo sie keine Einstellung dafür hat, eine neuere Version einsetzen.",
 		"In the application behind the webhook or APIService set TLS 1.2 as the lowest version, exclude weak suites, and switch off HTTP without TLS on this port; where it has no setting for that, use a newer version."),

@@ -21,8 +21,9 @@ const (
 )
 
 // Reach is a rule that ports of some kinds are not reachable from a tenant's
-// pod. One connection is a deviation, whatever became of the rest; that there
-// was none counts only where the node says that something listens.
+// pod. One connection is a deviation, whatever became of the rest, where the
+// pod's decoy took none; that there was none counts only where the node says
+// that something listens.
 type Reach struct {
 	Kinds []Kind
 	// Always are kinds that every node serves: where one does not seem to, the
@@ -42,10 +43,7 @@ func (r Reach) Check(meta check.Meta) *check.Check { return check.Of(meta, Probe
 func (r Reach) judge(o Observation) check.Verdict {
 	targets := o.of(r.Kinds...)
 	v := check.Verdict{Attempts: fewest(targets), Matrix: rows(o, targets), Figures: o.figures(),
-		Controls: []v1alpha1.Control{o.completeControl(), o.networkControl(), o.attemptsControl(targets), r.servedControl(o, targets)}}
-	if o.interposed() {
-		return undecided(v, interposedText())
-	}
+		Controls: []v1alpha1.Control{o.completeControl(), o.networkControl(), o.decoyControl(), o.attemptsControl(targets), r.servedControl(o, targets)}}
 	for _, kind := range r.Kinds {
 		if f, there := r.reached(o, kind); there {
 			v.Findings = append(v.Findings, f)
@@ -57,6 +55,9 @@ func (r Reach) judge(o Observation) check.Verdict {
 	if len(v.Findings) > 0 {
 		v.Outcome = v1alpha1.Fail
 		return v
+	}
+	if o.interposed() {
+		return undecided(v, interposedText())
 	}
 	if v, broken := o.troubled(v); broken {
 		return v
@@ -72,8 +73,8 @@ func (r Reach) judge(o Observation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand. Versucht wurden die internen Adressen der Nodes (InternalIP).", served, v.Attempts, len(targets)-served),
-		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens. The nodes' internal addresses (InternalIP) were tried.", served, v.Attempts, len(targets)-served))
+		fmt.Sprintf("Keine Abweichung festgestellt: %d Ports, an denen nach Auskunft der Nodes jemand lauscht, nahmen in je mindestens %d Versuchen keine Verbindung aus Pods des Mandanten an; an den übrigen %d lauscht niemand. Versucht wurden die internen Adressen (InternalIP) von %d von %d Nodes.", served, v.Attempts, len(targets)-served, o.MachineCount, o.Nodes),
+		fmt.Sprintf("No deviation found: %d ports on which, as the nodes say, somebody listens took no connection from pods of the tenant in at least %d attempts each; on the other %d nobody listens. The internal addresses (InternalIP) of %d of %d nodes were tried.", served, v.Attempts, len(targets)-served, o.MachineCount, o.Nodes))
 	return v
 }
 
@@ -83,12 +84,13 @@ func (r Reach) reached(o Observation, kind Kind) (v1alpha1.Finding, bool) {
 	attempts, connected, all := 0, 0, 0
 	for _, t := range o.of(kind) {
 		all++
-		if t.connected() == 0 || t.Allowed || t.nobody() {
+		took := o.took(t)
+		if took == 0 || t.Allowed {
 			continue
 		}
 		where := o.where(t)
 		de, en = append(de, where.De), append(en, where.En)
-		attempts, connected = attempts+t.attempts(), connected+t.connected()
+		attempts, connected = attempts+t.attempts(), connected+took
 	}
 	if connected == 0 {
 		return v1alpha1.Finding{}, false
@@ -108,8 +110,8 @@ func (r Reach) reached(o Observation, kind Kind) (v1alpha1.Finding, bool) {
 func (r Reach) letPast(o Observation, targets []Target) []v1alpha1.Finding {
 	var out []v1alpha1.Finding
 	for _, t := range targets {
-		for _, a := range t.answers() {
-			if a.Result != agent.Answered || a.Status/100 != 2 {
+		for _, a := range o.answers(t) {
+			if !a.success() {
 				continue // a server with TLS refuses what is in clear, and so does a proxy that finds nobody
 			}
 			how := v1alpha1.T("über TLS ohne Client-Zertifikat", "over TLS without a client certificate")
@@ -185,11 +187,11 @@ func judgeCredentials(o Observation) check.Verdict {
 		}
 		var seen []v1alpha1.Text
 		refused := map[agent.Question]bool{}
-		for _, a := range t.answers() {
+		for _, a := range o.answers(t) {
 			q := questionText(a.Question)
 			seen = append(seen, v1alpha1.T(fmt.Sprintf("%s: %s", q.De, a.text().De), fmt.Sprintf("%s: %s", q.En, a.text().En)))
 			switch {
-			case a.Result == agent.Answered && a.Status >= 200 && a.Status < 300:
+			case a.success():
 				row.Deviates = true
 				v.Findings = append(v.Findings, v1alpha1.Finding{
 					Required: v1alpha1.T("Das Kubelet weist jede Anfrage ab, die keine gültigen Zugangsdaten mit dem nötigen Recht trägt.", "The kubelet refuses each request that does not bear valid credentials with the right that it needs."),
@@ -232,8 +234,8 @@ func judgeCredentials(o Observation) check.Verdict {
 		return v
 	}
 	v.Outcome = v1alpha1.Pass
-	v.Reason = v1alpha1.T(fmt.Sprintf("Keine Abweichung festgestellt: Die Kubelets auf %d Nodes wiesen Anfragen ohne Zugangsdaten und mit dem Token eines Kontos ohne Rechte ab.", o.MachineCount),
-		fmt.Sprintf("No deviation found: the kubelets on %d nodes refused requests without credentials and with the token of an account without rights.", o.MachineCount))
+	v.Reason = v1alpha1.T(fmt.Sprintf("Keine Abweichung festgestellt: Die Kubelets auf %d von %d Nodes wiesen Anfragen ohne Zugangsdaten und mit dem Token eines Kontos ohne Rechte ab.", o.MachineCount, o.Nodes),
+		fmt.Sprintf("No deviation found: the kubelets on %d of %d nodes refused requests without credentials and with the token of an account without rights.", o.MachineCount, o.Nodes))
 	return v
 }
 
@@ -251,16 +253,16 @@ func judgeDeclared(o Observation) check.Verdict {
 	var unproven []Target
 	for _, t := range targets {
 		switch {
-		case t.connected() > 0 && t.Allowed:
+		case o.took(t) > 0 && t.Allowed:
 			reached++
 			declared++
-		case t.connected() > 0:
+		case o.took(t) > 0:
 			reached++
 		case !t.served():
 			unproven = append(unproven, t)
 		}
 	}
-	v := check.Verdict{Attempts: fewest(targets), Matrix: rows(o, targets), Controls: []v1alpha1.Control{o.completeControl(), o.networkControl(), o.attemptsControl(targets)},
+	v := check.Verdict{Attempts: fewest(targets), Matrix: rows(o, targets), Controls: []v1alpha1.Control{o.completeControl(), o.networkControl(), o.decoyControl(), o.attemptsControl(targets)},
 		Figures: []v1alpha1.Figure{
 			{Name: v1alpha1.T("API-Server", "API servers"), Value: float64(len(targets)), Unit: "1"},
 			{Name: v1alpha1.T("Davon aus Pods des Mandanten erreichbar", "Of these reachable from pods of the tenant"), Value: float64(reached), Unit: "1"},
@@ -307,23 +309,33 @@ func judgeInternet(o Observation) check.Verdict {
 	attempts, connected := 0, 0
 	var de, en []string
 	closed := len(c.Nodes) > 0 && len(c.Nodes) == o.MachineCount
+	interposed := slices.ContainsFunc(c.NodesNowhere, func(k Knock) bool { return k.Connected > 0 })
+	alone := 0
 	for _, k := range c.Nodes {
-		attempts, connected = attempts+k.Attempts, connected+k.Connected
+		nowhere := of(c.NodesNowhere, k.Pod)
+		if nowhere.tried() && nowhere.quiet() {
+			alone++
+		}
+		reached := k.Connected > 0 && nowhere.quiet() && !interposed
+		attempts += k.Attempts
 		what := v1alpha1.T(fmt.Sprintf("Pod im Netz von Node %d", k.Pod), fmt.Sprintf("pod in the network of node %d", k.Pod))
-		if k.Connected > 0 {
+		if reached {
+			connected += k.Connected
 			de, en = append(de, what.De), append(en, what.En)
 		}
 		closed = closed && k.tried()
 		if v.Attempts == 0 || k.Attempts < v.Attempts {
 			v.Attempts = k.Attempts
 		}
-		v.Matrix = append(v.Matrix, v1alpha1.MatrixRow{What: what, Expected: v1alpha1.T("keine Verbindung", "no connection"), Observed: k.text(), Deviates: k.Connected > 0})
+		v.Matrix = append(v.Matrix, v1alpha1.MatrixRow{What: what, Expected: v1alpha1.T("keine Verbindung", "no connection"), Observed: k.text(), Deviates: reached})
 	}
 	tenants := len(c.Tenants) > 0
 	for _, k := range c.Tenants {
-		tenants = tenants && k.tried() && k.Connected == k.Attempts
+		nowhere := of(c.TenantsNowhere, k.Pod)
+		// Whoever is answered from nowhere was not answered by the server.
+		tenants = tenants && k.tried() && k.Connected == k.Attempts && nowhere.tried() && nowhere.quiet()
 	}
-	runner := c.RunnerBefore == agent.Connected && c.RunnerAfter == agent.Connected
+	runner := c.RunnerBefore == agent.Connected && c.RunnerAfter == agent.Connected && c.RunnerNowhere == agent.TimedOut
 	yes := func(b bool) v1alpha1.Text {
 		if b {
 			return v1alpha1.T("ja", "yes")
@@ -334,7 +346,14 @@ func judgeInternet(o Observation) check.Verdict {
 		v1alpha1.Control{Name: v1alpha1.T("Der genannte Server antwortet jemandem, davor und danach", "The server named answers somebody, before and after"), Held: tenants || runner,
 			Detail: v1alpha1.T(fmt.Sprintf("Pods des Mandanten: %s; bvc selbst: %s", yes(tenants).De, yes(runner).De), fmt.Sprintf("pods of the tenant: %s; bvc itself: %s", yes(tenants).En, yes(runner).En))},
 		v1alpha1.Control{Name: v1alpha1.T("Pods im Netz der Nodes versuchen es weiter", "Pods in the nodes' network go on trying"), Held: closed,
-			Detail: v1alpha1.T(fmt.Sprintf("%d Pods, %d Versuche", len(c.Nodes), attempts), fmt.Sprintf("%d pods, %d attempts", len(c.Nodes), attempts))})
+			Detail: v1alpha1.T(fmt.Sprintf("%d Pods, %d Versuche", len(c.Nodes), attempts), fmt.Sprintf("%d pods, %d attempts", len(c.Nodes), attempts))},
+		v1alpha1.Control{Name: v1alpha1.T("Eine Adresse, die kein Server hat, nahm dort keine Verbindung an", "An address that no server has took no connection there"), Held: alone > 0 && alone == len(c.Nodes) && alone == len(c.NodesNowhere),
+			Detail: v1alpha1.T(fmt.Sprintf("bei %d von %d Pods", alone, len(c.Nodes)), fmt.Sprintf("with %d of %d pods", alone, len(c.Nodes)))})
+	if interposed {
+		return undecided(v, v1alpha1.T(
+			"Auch eine Adresse, die kein Server hat (RFC 5737, RFC 3849), nahm auf diesem Port Verbindungen von Nodes an: Zwischen den Nodes und dem Internet nimmt sie jemand an ihrer Stelle an, etwa ein Proxy oder eine Firewall, und entscheidet erst danach. Unter egressCanary einen Server auf einem Port nennen, für den das nicht gilt, oder die Sperre dort nachweisen.",
+			"An address that no server has (RFC 5737, RFC 3849) took connections from nodes on this port as well: somebody between nodes and internet takes them in its place, such as a proxy or a firewall, and decides only afterwards. Name under egressCanary a server on a port for which that is not so, or prove there that the way is closed."))
+	}
 	if connected > 0 {
 		v.Outcome = v1alpha1.Fail
 		v.Findings = []v1alpha1.Finding{{
@@ -351,8 +370,8 @@ func judgeInternet(o Observation) check.Verdict {
 	}
 	v.Outcome = v1alpha1.Pass
 	v.Reason = v1alpha1.T(
-		fmt.Sprintf("Keine Abweichung festgestellt: Pods im Netz von %d Nodes erreichten den genannten Server in je mindestens %d Versuchen nicht.", len(c.Nodes), v.Attempts),
-		fmt.Sprintf("No deviation found: pods in the network of %d nodes did not reach the server named, in at least %d attempts each.", len(c.Nodes), v.Attempts))
+		fmt.Sprintf("Keine Abweichung festgestellt: Pods im Netz von %d von %d Nodes erreichten den genannten Server in je mindestens %d Versuchen nicht.", len(c.Nodes), o.Nodes, v.Attempts),
+		fmt.Sprintf("No deviation found: pods in the network of %d of %d nodes did not reach the server named, in at least %d attempts each.", len(c.Nodes), o.Nodes, v.Attempts))
 	return v
 }
 
@@ -413,6 +432,9 @@ func (o Observation) completeControl() v1alpha1.Control {
 	if len(o.Controls) != o.KnockingPods {
 		miss("Kontrollen der klopfenden Pods", "controls of the knocking pods")
 	}
+	if !perPod(o.Decoys, o.KnockingPods) || slices.ContainsFunc(o.Decoys, func(k Knock) bool { return !k.whole() }) {
+		miss("Versuche an einem Port, an dem niemand lauscht", "attempts at a port on which nobody listens")
+	}
 	if o.ControlPlanes > 0 && !slices.ContainsFunc(o.Machines, func(m Machine) bool { return m.ControlPlane }) {
 		miss("keine Control Plane", "no control plane")
 	}
@@ -465,7 +487,7 @@ func (o Observation) completeControl() v1alpha1.Control {
 	if want != len(o.Targets) {
 		miss("andere Ports als geplant", "other ports than planned")
 	}
-	if o.Canary.Given && (!perPod(o.Canary.Tenants, o.KnockingPods) || len(o.Canary.Nodes) != watched) {
+	if c := o.Canary; c.Given && (!perPod(c.Tenants, o.KnockingPods) || len(c.Nodes) != watched || !perPod(c.TenantsNowhere, o.KnockingPods) || len(c.NodesNowhere) != watched) {
 		miss("Versuche am Server im Internet", "attempts at the server in the internet")
 	}
 	c := v1alpha1.Control{Name: v1alpha1.T("Alles Geplante ist in der Beobachtung", "Everything planned is in the observation"), Held: de == "",
@@ -481,9 +503,11 @@ func (o Observation) whole(t Target) bool {
 	if len(t.Host.Answers) != t.Host.Questions || !perPod(t.Knocks, o.KnockingPods) {
 		return false
 	}
-	return !slices.ContainsFunc(t.Knocks, func(k Knock) bool {
-		return len(k.Answers) != k.Questions || k.Attempts != k.Connected+k.Timeout+k.Refused+k.Reset+k.Unreachable+k.Other
-	})
+	return !slices.ContainsFunc(t.Knocks, func(k Knock) bool { return !k.whole() })
+}
+
+func (k Knock) whole() bool {
+	return len(k.Answers) == k.Questions && k.Attempts == k.Connected+k.Timeout+k.Refused+k.Reset+k.Unreachable+k.Other
 }
 
 func perPod(knocks []Knock, pods int) bool {
@@ -513,6 +537,22 @@ func (o Observation) networkControl() v1alpha1.Control {
 	}
 }
 
+// decoyControl demands that nobody takes connections for a port on which nobody
+// listens, as long as the pods knock.
+func (o Observation) decoyControl() v1alpha1.Control {
+	held := 0
+	for _, d := range o.Decoys {
+		if d.tried() && d.quiet() {
+			held++
+		}
+	}
+	return v1alpha1.Control{
+		Name:   v1alpha1.T("Ein Port, an dem niemand lauscht, nahm von keinem klopfenden Pod eine Verbindung an", "A port on which nobody listens took no connection from any knocking pod"),
+		Held:   held > 0 && held == o.KnockingPods && held == len(o.Decoys),
+		Detail: v1alpha1.T(fmt.Sprintf("bei %d von %d Pods", held, o.KnockingPods), fmt.Sprintf("with %d of %d pods", held, o.KnockingPods)),
+	}
+}
+
 func (o Observation) attemptsControl(targets []Target) v1alpha1.Control {
 	held := 0
 	for _, t := range targets {
@@ -527,6 +567,13 @@ func (o Observation) attemptsControl(targets []Target) v1alpha1.Control {
 	}
 	return c
 }
+
+// quiet reports whether some attempt was made and none ended in a connection. A
+// refusal and silence say the same: nobody took it.
+func (k Knock) quiet() bool { return k.Connected == 0 && k.Attempts > k.Other }
+
+// success reports whether the question was answered with what was asked for.
+func (a Answer) success() bool { return a.Result == agent.Answered && a.Status/100 == 2 }
 
 // tried reports whether the attempts say something.
 func (k Knock) tried() bool { return k.Attempts >= minAttempts && k.Missing == 0 && k.Other == 0 }
@@ -547,11 +594,40 @@ func (t Target) connected() int {
 	return sum
 }
 
-// answers are those to all who asked.
-func (t Target) answers() []Answer {
+// of gives what a pod saw; what is not there was not tried.
+func of(knocks []Knock, pod int) Knock {
+	for _, k := range knocks {
+		if k.Pod == pod {
+			return k
+		}
+	}
+	return Knock{}
+}
+
+// took counts the connections that the port itself took: none of those that
+// somebody takes for every port, or that no socket of the node took. From a pod
+// without a word on its decoy that is not known of any.
+func (o Observation) took(t Target) int {
+	if t.nobody() || o.interposed() {
+		return 0
+	}
+	sum := 0
+	for _, k := range t.Knocks {
+		if of(o.Decoys, k.Pod).quiet() {
+			sum += k.Connected
+		}
+	}
+	return sum
+}
+
+// answers are those to all who asked, but for pods where somebody else answers
+// with success, as the decoy shows.
+func (o Observation) answers(t Target) []Answer {
 	out := slices.Clone(t.Host.Answers)
 	for _, k := range t.Knocks {
-		out = append(out, k.Answers...)
+		if !slices.ContainsFunc(of(o.Decoys, k.Pod).Answers, Answer.success) {
+			out = append(out, k.Answers...)
+		}
 	}
 	return out
 }
@@ -578,9 +654,13 @@ func (t Target) nobody() bool {
 }
 
 // interposed reports whether somebody on the way takes connections in the
-// place of those who are dialled, as the proxies of meshes do: most ports at
-// which nobody listens took one. That a port took one says nothing then.
+// place of those who are dialled, as the proxies of meshes do: a decoy took one,
+// or most ports at which nobody listens did, which only nodes tell. That a port
+// took one says nothing then.
 func (o Observation) interposed() bool {
+	if slices.ContainsFunc(o.Decoys, func(k Knock) bool { return k.Connected > 0 }) {
+		return true
+	}
 	taken, all := 0, 0
 	for _, t := range o.Targets {
 		if t.nobody() {
@@ -595,8 +675,8 @@ func (o Observation) interposed() bool {
 
 func interposedText() v1alpha1.Text {
 	return v1alpha1.T(
-		"Auch Ports, an denen nach Auskunft der Nodes niemand lauscht, nahmen Verbindungen an: Zwischen dem Pod und den Nodes nimmt jemand sie an ihrer Stelle an, etwa der Proxy eines Service Mesh. Für den ersten Namensraum des Mandanten das Mesh ausschalten und den Lauf wiederholen.",
-		"Ports on which, as the nodes say, nobody listens took connections as well: somebody between pod and nodes takes them in their place, such as the proxy of a service mesh. Switch the mesh off for the tenant's first namespace and repeat the run.")
+		"Auch Ports, an denen niemand lauscht, nahmen Verbindungen an: Zwischen dem Pod und den Nodes nimmt jemand sie an ihrer Stelle an, etwa der Proxy eines Service Mesh. Für den ersten Namensraum des Mandanten das Mesh ausschalten und den Lauf wiederholen.",
+		"Ports on which nobody listens took connections as well: somebody between pod and nodes takes them in their place, such as the proxy of a service mesh. Switch the mesh off for the tenant's first namespace and repeat the run.")
 }
 
 // fewest attempts of a pod at any of the targets.
@@ -616,7 +696,7 @@ func fewest(targets []Target) int {
 func rows(o Observation, targets []Target) []v1alpha1.MatrixRow {
 	out := make([]v1alpha1.MatrixRow, 0, len(targets))
 	for _, t := range targets {
-		r := v1alpha1.MatrixRow{What: o.where(t), Expected: v1alpha1.T("keine Verbindung", "no connection"), Deviates: t.connected() > 0 && !t.Allowed && !t.nobody()}
+		r := v1alpha1.MatrixRow{What: o.where(t), Expected: v1alpha1.T("keine Verbindung", "no connection"), Deviates: o.took(t) > 0 && !t.Allowed}
 		if t.Kind == APIServer && !o.AllowedPortsDeclared {
 			r.Expected, r.Deviates = v1alpha1.T("von der Site nicht gesagt", "not said by the site"), false
 		}

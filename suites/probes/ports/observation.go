@@ -32,6 +32,9 @@ type Observation struct {
 	WindowSeconds float64 `json:"windowSeconds"`
 	// Controls has one for each knocking pod.
 	Controls []Control `json:"controls"`
+	// Decoys are the attempts of each knocking pod at a port of the same server
+	// on which nobody listens. A connection is somebody's on the way.
+	Decoys []Knock `json:"decoys"`
 	// Targets in the order of Plan.
 	Targets []Target `json:"targets"`
 	Canary  Canary   `json:"canary"`
@@ -154,8 +157,15 @@ type Canary struct {
 	// RunnerBefore and RunnerAfter are attempts of the runner around the others.
 	RunnerBefore agent.Result `json:"runnerBefore"`
 	RunnerAfter  agent.Result `json:"runnerAfter"`
+	// RunnerNowhere, TenantsNowhere and NodesNowhere are attempts beside those, at
+	// an address that no server has, on the same port. A connection is somebody's
+	// on the way.
+	RunnerNowhere agent.Result `json:"runnerNowhere"`
 	// Tenants are the attempts of the knocking pods, Nodes those of the pods in
 	// the nodes' network, by index of the machine.
 	Tenants []Knock `json:"tenants"`
 	Nodes   []Knock `json:"nodes"`
+
+	TenantsNowhere []Knock `json:"tenantsNowhere"`
+	NodesNowhere   []Knock `json:"nodesNowhere"`
 }

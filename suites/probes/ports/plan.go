@@ -2,6 +2,7 @@ package ports
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"sort"
 	"strconv"
@@ -158,6 +159,24 @@ func (p plan) from(m machine) (own, beyond []int) {
 	return own, beyond
 }
 
+// nowhere is an address on the canary's port that no server has, because it is
+// for documentation (RFC 5737, RFC 3849).
+func nowhere(canary string) string {
+	address, err := netip.ParseAddrPort(canary)
+	if err != nil {
+		return ""
+	}
+	host := netip.MustParseAddr("192.0.2.1")
+	if address.Addr().Unmap().Is6() {
+		host = netip.MustParseAddr("2001:db8::1")
+	}
+	return netip.AddrPortFrom(host, address.Port()).String()
+}
+
+// decoyPort of the control's server: nothing of ours listens there, nor does
+// anything that meshes are known to put into pods.
+const decoyPort = 18099
+
 // roleLabel tells the policies which pods they are about.
 const roleLabel = "bvc-role"
 
@@ -170,18 +189,23 @@ const (
 
 // policies open what a tenant can open by itself: everything out. What is then
 // still closed, the platform closes. The control's server takes the knocking
-// pods in.
+// pods in, and to its decoy as well: then the pod itself refuses, which says
+// more than the silence of a filter, though either says that nobody took it.
 func policies(namespace, runID string) []*networkingv1.NetworkPolicy {
 	selector := func(role string) metav1.LabelSelector {
 		return metav1.LabelSelector{MatchLabels: map[string]string{cluster.LabelRun: runID, roleLabel: role}}
 	}
-	onPort := func(port int) []networkingv1.NetworkPolicyPort {
-		tcp, number := corev1.ProtocolTCP, intstr.FromInt(port)
-		return []networkingv1.NetworkPolicyPort{{Protocol: &tcp, Port: &number}}
+	onPorts := func(ports ...int) []networkingv1.NetworkPolicyPort {
+		var out []networkingv1.NetworkPolicyPort
+		for _, p := range ports {
+			tcp, number := corev1.ProtocolTCP, intstr.FromInt(p)
+			out = append(out, networkingv1.NetworkPolicyPort{Protocol: &tcp, Port: &number})
+		}
+		return out
 	}
 	knockers := selector(knockerRole)
 	// Some networks count the kubelet's probes as traffic of others.
-	readiness := networkingv1.NetworkPolicyIngressRule{Ports: onPort(pods.ReadyPort)}
+	readiness := networkingv1.NetworkPolicyIngressRule{Ports: onPorts(pods.ReadyPort)}
 	return []*networkingv1.NetworkPolicy{
 		{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "bvc-ports-out-", Namespace: namespace},
@@ -198,7 +222,7 @@ func policies(namespace, runID string) []*networkingv1.NetworkPolicy {
 				PodSelector: selector(serverRole),
 				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 				Ingress: []networkingv1.NetworkPolicyIngressRule{readiness, {
-					From: []networkingv1.NetworkPolicyPeer{{PodSelector: &knockers}}, Ports: onPort(pods.EchoPort),
+					From: []networkingv1.NetworkPolicyPeer{{PodSelector: &knockers}}, Ports: onPorts(pods.EchoPort, decoyPort),
 				}},
 			},
 		},

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"gitlab.opencode.de/ig-bvc/bvc-conformance/fixtures/pods"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/agent"
 	"gitlab.opencode.de/ig-bvc/bvc-conformance/framework/cluster"
 )
@@ -91,9 +92,23 @@ func TestPolicies(t *testing.T) {
 	if len(all) != 2 || len(all[0].Spec.Egress) != 1 || len(all[0].Spec.Egress[0].To) != 0 || len(all[0].Spec.Egress[0].Ports) != 0 {
 		t.Errorf("%+v", all)
 	}
+	// A decoy that a policy keeps away would be silent where nobody listens, too.
+	if ports := all[1].Spec.Ingress[1].Ports; len(ports) != 2 || ports[1].Port.IntValue() != decoyPort || decoyPort == pods.EchoPort || decoyPort == pods.ReadyPort {
+		t.Errorf("%+v", ports)
+	}
 	from := all[1].Spec.Ingress[1].From
 	if len(from) != 1 || from[0].PodSelector.MatchLabels[roleLabel] != knockerRole || from[0].PodSelector.MatchLabels[cluster.LabelRun] != "run" {
 		t.Errorf("%+v", from)
+	}
+}
+
+func TestNowhere(t *testing.T) {
+	for canary, want := range map[string]string{
+		"198.51.100.7:443": "192.0.2.1:443", "[2001:db8:7::7]:8443": "[2001:db8::1]:8443", "[::ffff:198.51.100.7]:443": "192.0.2.1:443", "": "",
+	} {
+		if got := nowhere(canary); got != want {
+			t.Errorf("%s: %s, want %s", canary, got, want)
+		}
 	}
 }
 

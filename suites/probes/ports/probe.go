@@ -46,6 +46,8 @@ const (
 	canaryRounds = 9
 	canarySpan   = 72 * time.Second
 	canaryName   = "canary"
+	nowhereName  = "nowhere"
+	decoyName    = "decoy"
 	// tokenSeconds is the shortest life that a token can have.
 	tokenSeconds = 600
 	tokenFolder  = "/var/run/secrets/conformance.opencode.de"
@@ -76,14 +78,16 @@ func needs() []check.Right {
 
 // Probe is the registered probe.
 var Probe = check.NewProbe(check.ProbeMeta{
-	Name: "platform-ports", SchemaVersion: 1, Timeout: 15 * time.Minute, Weight: 1, Needs: needs(),
+	Name: "platform-ports", SchemaVersion: 3, Timeout: 15 * time.Minute, Weight: 1, Needs: needs(),
 }, Observe)
 
 // Observe knocks at the platform's ports from pods of the tenant, while pods in
 // the nodes' network say what listens.
 func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 	o = Observation{
-		Machines: []Machine{}, Controls: []Control{}, Targets: []Target{}, Canary: Canary{Given: env.Ports.Canary != "", Tenants: []Knock{}, Nodes: []Knock{}},
+		Machines: []Machine{}, Controls: []Control{}, Decoys: []Knock{}, Targets: []Target{}, Canary: Canary{
+			Given: env.Ports.Canary != "", Tenants: []Knock{}, Nodes: []Knock{}, TenantsNowhere: []Knock{}, NodesNowhere: []Knock{},
+		},
 		AllowedPortsDeclared: env.Ports.Declared, ManagementTargets: len(env.Ports.Management),
 	}
 	stopped := func(phase string, err error) (Observation, error) { return o, &check.Stopped{Phase: phase, Err: err} }
@@ -96,7 +100,7 @@ func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 	following, stop := context.WithCancel(ctx)
 	defer m.streams.Wait()
 	defer stop()
-	o.Canary.RunnerBefore = m.dialCanary(ctx)
+	o.Canary.RunnerBefore = dial(ctx, env.Ports.Canary)
 	m.startWatchers(ctx)
 	phase, trouble, err := m.startServers(ctx)
 	if err != nil {
@@ -110,7 +114,7 @@ func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 		return stopped("start the knocking pods", err)
 	}
 	start := time.Now()
-	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+1)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + settle + limitSlack
+	limit := time.Duration(rounds)*max(time.Duration(len(m.plan.aims)+3)*pace*time.Duration(len(m.knockers)), span/(rounds-1)+timeout) + settle + limitSlack
 	if err := m.await(ctx, limit, "all attempts to be made", func() int { return m.ledger.unfinished(m.clients()) }); err != nil {
 		return stopped("knock", errors.New("not every pod made all attempts in time"))
 	}
@@ -119,7 +123,7 @@ func Observe(ctx context.Context, env *cluster.Env) (o Observation, err error) {
 	if err := m.await(ctx, lookLimit+canarySpan, "a last look at what listens", m.unwatched); err != nil && ctx.Err() != nil {
 		return stopped("look at what listens", ctx.Err())
 	}
-	o.Canary.RunnerAfter = m.dialCanary(ctx)
+	o.Canary.RunnerAfter, o.Canary.RunnerNowhere = dial(ctx, env.Ports.Canary), dial(ctx, nowhere(env.Ports.Canary))
 	return o, nil
 }
 
@@ -197,15 +201,15 @@ func (m *measurement) remove(ctx context.Context) {
 	_ = m.env.DeleteFrom(ctx, m.namespace, cluster.NetworkPolicies)
 }
 
-// dialCanary tries the canary once from where the runner is.
-func (m *measurement) dialCanary(ctx context.Context) agent.Result {
-	if m.env.Ports.Canary == "" {
+// dial tries an address once from where the runner is.
+func dial(ctx context.Context, address string) agent.Result {
+	if address == "" {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, "tcp", m.env.Ports.Canary)
+	c, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return agent.TimedOut // whatever it is, it is no answer
 	}
@@ -248,14 +252,14 @@ func (m *measurement) startWatchers(ctx context.Context) {
 			args = append(args, "--target", m.plan.argument(i))
 		}
 		if m.env.Ports.Canary != "" {
-			args = append(args, "--canary", canaryName+"="+m.env.Ports.Canary, "--canary-rounds", strconv.Itoa(canaryRounds), "--canary-span", canarySpan.String())
+			args = append(args, "--canary", canaryName+"="+m.env.Ports.Canary, "--canary", nowhereName+"="+nowhere(m.env.Ports.Canary), "--canary-rounds", strconv.Itoa(canaryRounds), "--canary-span", canarySpan.String())
 		}
 		pod := withToken(pods.OnHost(m.options(watcherRole, machine.index, machine.name, args)))
 		// Control planes keep others away, and a node that is cordoned has ports, too.
 		pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 		_, err := m.env.CreatePrivileged(ctx, pod)
 		trouble := cluster.CreateTrouble(err)
-		if trouble == cluster.NotPermitted { // it is so for all
+		if trouble.Everywhere() {
 			for _, other := range m.plan.machines {
 				m.hostTrouble[other.index] = trouble
 			}
@@ -344,12 +348,14 @@ func (m *measurement) startKnockers(ctx, following context.Context) (cluster.Tro
 		server := m.servers[(i+1)%len(m.knockers)+1]
 		args := []string{"knock", "--client", clientName(knockerRole, i+1), "--rounds", strconv.Itoa(rounds), "--span", span.String(), "--timeout", timeout.String(), "--settle", settle.String(),
 			"--every", (pace * time.Duration(len(m.knockers))).String(), "--serve-ready-port", strconv.Itoa(pods.ReadyPort), "--token-file", tokenFolder + "/token",
-			"--control", net.JoinHostPort(server.Status.PodIP, strconv.Itoa(pods.EchoPort))}
+			"--control", net.JoinHostPort(server.Status.PodIP, strconv.Itoa(pods.EchoPort)),
+			// Asked like etcd: who answers here with success, answers in anybody's place.
+			"--target", decoyName + "=" + string(agent.AskEtcd) + ":" + net.JoinHostPort(server.Status.PodIP, strconv.Itoa(decoyPort))}
 		for j := range m.plan.aims {
 			args = append(args, "--target", m.plan.argument(j))
 		}
 		if m.env.Ports.Canary != "" {
-			args = append(args, "--target", canaryName+"="+m.env.Ports.Canary)
+			args = append(args, "--target", canaryName+"="+m.env.Ports.Canary, "--target", nowhereName+"="+nowhere(m.env.Ports.Canary))
 		}
 		pod := pods.Golden(m.options(knockerRole, i+1, node.Name, args))
 		if pod.Spec.ServiceAccountName != "" {
@@ -398,8 +404,10 @@ func (m *measurement) enter(o *Observation) {
 	}
 	for i, client := range m.clients() {
 		o.Controls = append(o.Controls, m.ledger.control(i+1, client, rounds))
+		o.Decoys = append(o.Decoys, m.ledger.knock(i+1, seat{client, decoyName}, rounds))
 		if o.Canary.Given {
 			o.Canary.Tenants = append(o.Canary.Tenants, m.ledger.knock(i+1, seat{client, canaryName}, rounds))
+			o.Canary.TenantsNowhere = append(o.Canary.TenantsNowhere, m.ledger.knock(i+1, seat{client, nowhereName}, rounds))
 		}
 	}
 	for i, a := range m.plan.aims {
@@ -419,6 +427,7 @@ func (m *measurement) enter(o *Observation) {
 		for _, machine := range m.plan.machines {
 			if client, there := m.watchers[machine.index]; there {
 				o.Canary.Nodes = append(o.Canary.Nodes, m.ledger.knock(machine.index, seat{client, canaryName}, canaryRounds))
+				o.Canary.NodesNowhere = append(o.Canary.NodesNowhere, m.ledger.knock(machine.index, seat{client, nowhereName}, canaryRounds))
 			}
 		}
 	}

@@ -96,7 +96,7 @@ func fromNodes(ctx context.Context, env *cluster.Env, endpoints map[Kind][]endpo
 		}
 		if _, err := env.CreatePrivileged(ctx, pod); err != nil {
 			o.OwnNodes.Trouble = cluster.CreateTrouble(err)
-			if o.OwnNodes.Trouble == cluster.NotPermitted { // it is so for all
+			if o.OwnNodes.Trouble.Everywhere() {
 				return
 			}
 			continue

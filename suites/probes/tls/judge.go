@@ -34,6 +34,9 @@ type Rule struct {
 // others it is only known where they may be.
 func (k Kind) named() bool { return k != Etcd && k != ControllerManager && k != Scheduler }
 
+// extends reports whether the kind is of programs that extend the API.
+func (k Kind) extends() bool { return k == Webhook || k == APIService || k == ConversionWebhook }
+
 // missing reports whether an endpoint may be there and was not looked at. One
 // that the cluster does not name is not there when its own node's connection
 // was refused; from elsewhere it may only be bound to the loopback address.
@@ -57,8 +60,10 @@ func (k Kind) text() v1alpha1.Text {
 		return v1alpha1.T("Scheduler", "scheduler")
 	case Webhook:
 		return v1alpha1.T("Webhook-Backend", "webhook backend")
-	default:
+	case APIService:
 		return v1alpha1.T("APIService-Backend", "APIService backend")
+	default:
+		return v1alpha1.T("Backend eines Konversions-Webhooks", "conversion webhook backend")
 	}
 }
 
@@ -123,7 +128,7 @@ func (r Rule) absent(o Observation) bool {
 	return o.Complete() && !slices.ContainsFunc(r.Kinds, func(k Kind) bool {
 		g := o.Of(k)
 		// Nodes and API servers are always somewhere.
-		return k != Webhook && k != APIService || g.Listing != Listed || g.Found > 0
+		return !k.extends() || g.Listing != Listed || g.Found > 0
 	})
 }
 
@@ -137,6 +142,11 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 		g := o.Of(k)
 		if g.Listing != Listed {
 			what := k.text()
+			if k == ConversionWebhook {
+				return v1alpha1.T(
+					fmt.Sprintf("Nach Konversions-Webhooks von CustomResourceDefinitions wurde nicht gesehen: Die Liste war nicht zu lesen (%s). Das Recht dazu nach rbac.yaml erteilen und den Lauf wiederholen.", g.Listing),
+					fmt.Sprintf("Conversion webhooks of CustomResourceDefinitions were not looked at: the list could not be read (%s). Grant the right as in rbac.yaml and repeat the run.", g.Listing))
+			}
 			return v1alpha1.T(
 				fmt.Sprintf("Welche Endpunkte es gibt (%s), war nicht zu lesen (%s). Das Recht dazu nach rbac.yaml erteilen und den Lauf wiederholen.", what.De, g.Listing),
 				fmt.Sprintf("Which endpoints there are (%s) could not be read (%s). Grant the right as in rbac.yaml and repeat the run.", what.En, g.Listing))
@@ -147,8 +157,8 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 	switch {
 	case found == 0 && r.absent(o):
 		return v1alpha1.T(
-			"Auf dem Cluster sind weder Webhooks noch APIServices mit einem eigenen Backend eingerichtet.",
-			"The cluster has neither webhooks nor APIServices with a backend of their own.")
+			"Auf dem Cluster sind weder Webhooks, auch für Konversion, noch APIServices mit einem eigenen Backend eingerichtet.",
+			"The cluster has neither webhooks, for conversion included, nor APIServices with a backend of their own.")
 	case found == 0:
 		return v1alpha1.T(
 			"Der Cluster zeigt keinen solchen Endpunkt, etwa weil die Control Plane nicht auf seinen Nodes läuft. Dann bleibt die Aussage dem Betreiber der Control Plane.",
@@ -166,7 +176,7 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 				what.De+": Auf den Nodes, die der Cluster als solche der Control Plane zeigt, lauscht an den üblichen Ports niemand. Dann bleibt die Aussage dem Betreiber der Control Plane.",
 				what.En+": on the nodes that the cluster shows as those of the control plane nobody listens at the usual ports. Then whoever operates the control plane has to answer.")
 		}
-		if (k == Webhook || k == APIService) && g.Selected < g.Found {
+		if k.extends() && g.Selected < g.Found {
 			what := k.text()
 			return v1alpha1.T(
 				fmt.Sprintf("%s: Von %d Endpunkten, jeder ein anderes Programm, sah der Lauf nur %d.", what.De, g.Found, g.Selected),
@@ -178,8 +188,9 @@ func (r Rule) missing(o Observation, all []placed) v1alpha1.Text {
 			at, why := p.text(), unreachedBecause(p)
 			t := v1alpha1.T(at.De+" war nicht zu erreichen: "+why.De, at.En+" could not be reached: "+why.En)
 			if p.Via == ViaNode && o.OwnNodes.Trouble != cluster.NoTrouble {
-				t.De += fmt.Sprintf(" Vom Node selbst aus war nicht nachzusehen (%s); das geht, wo %s angewendet ist.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
-				t.En += fmt.Sprintf(" It was not possible to look from the node itself (%s); it is where %s is applied.", o.OwnNodes.Trouble, cluster.PrivilegedManifest)
+				way, _ := check.CauseText(o.OwnNodes.Trouble.Cause())
+				t.De += strings.TrimSuffix(fmt.Sprintf(" Vom Node selbst aus war nicht nachzusehen (%s). %s", o.OwnNodes.Trouble, way.De), " ")
+				t.En += strings.TrimSuffix(fmt.Sprintf(" It was not possible to look from the node itself (%s). %s", o.OwnNodes.Trouble, way.En), " ")
 			}
 			return t
 		}
@@ -360,6 +371,11 @@ func (r Rule) undecided(o Observation, s tlsscan.Result) v1alpha1.Text {
 				fmt.Sprintf("Its certificate could not be read, or has a key of a kind that this tool does not know (%s).", s.Certificate.Key))
 		}
 		return v1alpha1.Text{}
+	}
+	if p := s.Plaintext; p.Verdict == tlsscan.Undecided && strings.HasPrefix(p.How, "status 50") {
+		return v1alpha1.T(
+			fmt.Sprintf("Auf HTTP ohne TLS antwortete jemand an seiner Stelle (%s), etwa der Proxy eines Service Mesh; ob er selbst es anbietet, blieb offen. Das Mesh von diesem Port ausnehmen oder dort TLS erzwingen (bei Istio mTLS STRICT) und den Lauf wiederholen, wenn der Server läuft.", p.How),
+			fmt.Sprintf("HTTP without TLS was answered by somebody in its place (%s), such as the proxy of a service mesh; whether it offers that itself stayed open. Exempt this port from the mesh, or enforce TLS there (with Istio mTLS STRICT), and repeat the run when the server is up.", p.How))
 	}
 	for _, a := range asked(s) {
 		if a.answer.Verdict != tlsscan.Refused {

@@ -40,7 +40,7 @@ func group(results ...tlsscan.Result) Group {
 func good() Observation {
 	o := Observation{
 		APIServers: group(modern()), Kubelets: group(modern(), modern()), Etcd: group(modern()),
-		ControllerManagers: group(modern()), Schedulers: group(modern()), Webhooks: group(modern()), APIServices: group(),
+		ControllerManagers: group(modern()), Schedulers: group(modern()), Webhooks: group(modern()), APIServices: group(), ConversionWebhooks: group(),
 		OwnNodes: OwnNodes{Wanted: 1, Looked: 1},
 	}
 	o.ControllerManagers.Targets[0].Via, o.Schedulers.Targets[0].Via = ViaLoopback, ViaLoopback
@@ -60,7 +60,7 @@ func rules() map[string]Rule {
 	return map[string]Rule{
 		"api servers": {Kinds: []Kind{APIServer}, Remedy: remedy}, "kubelets": {Kinds: []Kind{Kubelet}, Remedy: remedy},
 		"control plane": {Kinds: []Kind{Etcd, ControllerManager, Scheduler}, Remedy: remedy},
-		"extensions":    {Kinds: []Kind{Webhook, APIService}, Remedy: remedy}, "keys": {Kinds: Kinds(), Keys: true, Remedy: remedy},
+		"extensions":    {Kinds: []Kind{Webhook, APIService, ConversionWebhook}, Remedy: remedy}, "keys": {Kinds: Kinds(), Keys: true, Remedy: remedy},
 	}
 }
 
@@ -122,6 +122,9 @@ func TestJudge(t *testing.T) {
 		{"a class undecided", "kubelets", first(func(r *result) { r.Classes.Export = undecided }), v1alpha1.Inconclusive, "EXPORT"},
 		{"a class not asked for", "kubelets", first(func(r *result) { r.Classes.Export = tlsscan.Answer{} }), v1alpha1.Inconclusive, "EXPORT"},
 		{"plaintext undecided", "kubelets", first(func(r *result) { r.Plaintext = undecided }), v1alpha1.Inconclusive, "HTTP ohne TLS"},
+		{"plaintext answered by a proxy", "extensions", func(o *Observation) {
+			o.Webhooks.Targets[0].Plaintext = answer(tlsscan.Undecided, "status 503")
+		}, v1alpha1.Inconclusive, "Service Mesh"},
 		{"one was not reached", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachTimedOut) }), v1alpha1.Inconclusive, "Kubelet 1 von 2 war nicht"},
 		{"one refused", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachRefused) }), v1alpha1.Inconclusive, "lauscht dort niemand"},
 		{"one without an address", "kubelets", first(func(r *result) { *r = tlsscan.Unreached(tlsscan.ReachNoName) }), v1alpha1.Inconclusive, "keine Adresse"},
@@ -138,6 +141,10 @@ func TestJudge(t *testing.T) {
 			o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused))
 			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotPermitted}
 		}, v1alpha1.Inconclusive, cluster.PrivilegedManifest},
+		{"refused from elsewhere only, pods refused", "control plane", func(o *Observation) {
+			o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused))
+			o.OwnNodes = OwnNodes{Wanted: 1, Trouble: cluster.NotAdmitted}
+		}, v1alpha1.Inconclusive, "eine SCC (OpenShift) lehnt dort"},
 		{"refused from elsewhere only", "keys", func(o *Observation) { o.Schedulers = group(tlsscan.Unreached(tlsscan.ReachRefused)) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
 		{"shut off from its own node", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachTimedOut) }, v1alpha1.Inconclusive, "Scheduler 1 von 1"},
 		{"none there", "control plane", func(o *Observation) { o.Schedulers.Targets[0].Result = tlsscan.Unreached(tlsscan.ReachRefused) }, v1alpha1.Inconclusive, "Scheduler: Auf den Nodes"},
@@ -154,7 +161,17 @@ func TestJudge(t *testing.T) {
 			o.Etcd = group(r)
 		}, v1alpha1.Fail, "etcd 1 von 1"},
 
-		{"no extensions", "extensions", func(o *Observation) { o.Webhooks = group() }, v1alpha1.NotApplicable, "weder Webhooks noch APIServices"},
+		{"no extensions", "extensions", func(o *Observation) { o.Webhooks = group() }, v1alpha1.NotApplicable, "weder Webhooks, auch für Konversion, noch APIServices"},
+		{"conversion webhooks not readable, nothing else", "extensions", func(o *Observation) {
+			o.Webhooks, o.ConversionWebhooks = group(), Group{Listing: ListingNotAllowed, Targets: []Target{}}
+		}, v1alpha1.Inconclusive, "Konversions-Webhooks von CustomResourceDefinitions wurde nicht gesehen"},
+		{"conversion webhooks not readable", "extensions", func(o *Observation) { o.ConversionWebhooks = Group{Listing: ListingFailed, Targets: []Target{}} }, v1alpha1.Inconclusive, "failed"},
+		{"conversion webhooks missing", "extensions", func(o *Observation) { o.Webhooks, o.ConversionWebhooks = group(), Group{} }, v1alpha1.Inconclusive, "not looked at"},
+		{"only a conversion webhook", "extensions", func(o *Observation) { o.Webhooks, o.ConversionWebhooks = group(), group(modern()) }, v1alpha1.Pass, "1 von 1 Endpunkten"},
+		{"an old conversion webhook", "extensions", func(o *Observation) {
+			o.ConversionWebhooks = group(modern())
+			o.ConversionWebhooks.Targets[0].Versions.TLS10 = offered
+		}, v1alpha1.Fail, "Konversions-Webhooks 1 von 1"},
 		{"extensions not readable", "extensions", func(o *Observation) { o.Webhooks = Group{Listing: ListingNotAllowed, Targets: []Target{}} }, v1alpha1.Inconclusive, "notAllowed"},
 		{"one list not readable", "extensions", func(o *Observation) { o.APIServices = Group{Listing: ListingFailed, Targets: []Target{}} }, v1alpha1.Inconclusive, "failed"},
 		{"from outside", "extensions", func(o *Observation) {

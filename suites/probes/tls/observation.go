@@ -15,6 +15,9 @@ type Observation struct {
 	Schedulers         Group `json:"schedulers"`
 	Webhooks           Group `json:"webhooks"`
 	APIServices        Group `json:"apiServices"`
+	// ConversionWebhooks are those of CustomResourceDefinitions whose backend is
+	// not that of another webhook.
+	ConversionWebhooks Group `json:"conversionWebhooks"`
 	// OnlyTR02102: the site declares that it offers no suites but those of BSI
 	// TR-02102-2.
 	OnlyTR02102 bool `json:"onlyTR02102"`
@@ -96,11 +99,13 @@ const (
 	Scheduler         Kind = "scheduler"
 	Webhook           Kind = "webhook"
 	APIService        Kind = "apiService"
+	// ConversionWebhook converts custom resources from version to version.
+	ConversionWebhook Kind = "conversionWebhook"
 )
 
 // Kinds lists them in the order in which they are scanned.
 func Kinds() []Kind {
-	return []Kind{APIServer, Kubelet, Etcd, ControllerManager, Scheduler, Webhook, APIService}
+	return []Kind{APIServer, Kubelet, Etcd, ControllerManager, Scheduler, Webhook, APIService, ConversionWebhook}
 }
 
 // Of gives the endpoints of a kind.
@@ -120,8 +125,10 @@ func (o *Observation) group(k Kind) *Group {
 		return &o.Schedulers
 	case Webhook:
 		return &o.Webhooks
-	default:
+	case APIService:
 		return &o.APIServices
+	default:
+		return &o.ConversionWebhooks
 	}
 }
 

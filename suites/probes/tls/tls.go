@@ -13,9 +13,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +50,10 @@ const (
 	connectLimit = 2 * time.Second
 	answerLimit  = 3 * time.Second
 	tries        = 3
+	// definitionPage is how many CustomResourceDefinitions come at once, and
+	// definitionPages bounds how often; no cluster is known to have so many.
+	definitionPage  = 100
+	definitionPages = 50
 
 	portKubelet           = 10250
 	portEtcd              = 2379
@@ -54,8 +62,13 @@ const (
 	portScheduler         = 10259
 
 	// anyService is a name that every cluster's DNS knows.
-	anyService = "kubernetes.default.svc"
+	anyService     = anyServiceName + ".default.svc"
+	anyServiceName = "kubernetes"
 )
+
+// mostOfAll is how many endpoints fit into the evidence. Those of the last kind
+// get what the others leave.
+const mostOfAll = 57
 
 // MostOf bounds how many endpoints of a kind are looked at. Further ones are
 // left out evenly: nodes and replicas are made alike, and evidence is bounded.
@@ -67,7 +80,7 @@ func MostOf(k Kind) int {
 		return 6 // two ports on each node
 	case ControllerManager, Scheduler:
 		return 5
-	case Webhook:
+	case Webhook, ConversionWebhook:
 		return 10 // each may be another program
 	default:
 		return 8
@@ -77,15 +90,17 @@ func MostOf(k Kind) int {
 // Probe scans from where the runner is, and from nodes.
 var Probe = check.NewProbe[*cluster.Env, Observation](check.ProbeMeta{
 	Name:          "tls",
-	SchemaVersion: 1,
+	SchemaVersion: 2,
 	Timeout:       6 * time.Minute,
 	Weight:        1,
 	Needs: append([]check.Right{
 		{As: check.Runner, Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices", Scope: "default"},
 		{As: check.Runner, Verb: "list", Resource: "nodes"},
+		{As: check.Runner, Verb: "get", Resource: "services", Name: anyServiceName, Scope: metav1.NamespaceDefault, Optional: true},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Optional: true},
 		{As: check.Runner, Verb: "list", Group: "apiregistration.k8s.io", Resource: "apiservices", Optional: true},
+		{As: check.Runner, Verb: "list", Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Optional: true},
 	}, hostRights()...),
 }, Observe)
 
@@ -121,14 +136,20 @@ func Observe(ctx context.Context, env *cluster.Env) (Observation, error) {
 	if err := nodes(ctx, env, endpoints); err != nil {
 		return o, &check.Stopped{Phase: "list the nodes", Err: err}
 	}
-	domain := clusterDomain(ctx)
-	endpoints[Webhook], o.Webhooks.Listing = webhooks(ctx, env, domain)
+	domain := clusterDomain(ctx, net.DefaultResolver, serviceAddresses(ctx, env))
+	seen := map[backend]bool{}
+	hooks, found := webhooks(ctx, env)
+	endpoints[Webhook], o.Webhooks.Listing = different(hooks, domain, seen), found
+	conversions, found := conversionWebhooks(ctx, env)
+	endpoints[ConversionWebhook], o.ConversionWebhooks.Listing = different(conversions, domain, seen), found
 	endpoints[APIService], o.APIServices.Listing = apiServices(ctx, env, domain)
+	room := mostOfAll
 	for _, k := range Kinds() {
 		g := o.group(k)
 		g.Found = len(endpoints[k])
-		endpoints[k] = evenly(endpoints[k], MostOf(k))
+		endpoints[k] = evenly(endpoints[k], min(MostOf(k), room))
 		g.Selected = len(endpoints[k])
+		room -= g.Selected
 	}
 	scanAll(ctx, endpoints, &o)
 	if err := ctx.Err(); err != nil {
@@ -299,18 +320,61 @@ func internalAddress(n corev1.Node) string {
 	return ""
 }
 
+// resolver is what is needed of net.Resolver.
+type resolver interface {
+	LookupCNAME(ctx context.Context, host string) (string, error)
+	LookupHost(ctx context.Context, host string) ([]string, error)
+}
+
 // clusterDomain finds the cluster's DNS domain, empty where there is none, as
-// outside of the cluster. With it the names of Services are whole: a shorter
-// one could, where the Service is missing, become a name outside.
-func clusterDomain(ctx context.Context) string {
+// outside of the cluster. With it the names of Services are whole, to the dot at
+// the end: a shorter one could, where the Service is missing, become a name
+// outside. That the answer is this cluster's, one of its own addresses shows: a
+// search domain in which every name exists answers as well.
+func clusterDomain(ctx context.Context, dns resolver, own []string) string {
 	ctx, cancel := context.WithTimeout(ctx, domainLimit)
 	defer cancel()
-	name, err := net.DefaultResolver.LookupCNAME(ctx, anyService)
+	name, err := dns.LookupCNAME(ctx, anyService)
 	domain, found := strings.CutPrefix(name, anyService+".")
-	if err != nil || !found || domain == "" {
+	if err != nil || !found || !strings.HasSuffix(domain, ".") {
+		return ""
+	}
+	addresses, err := dns.LookupHost(ctx, name)
+	if err != nil || !slices.ContainsFunc(addresses, func(a string) bool {
+		return slices.ContainsFunc(own, func(b string) bool { return sameAddress(a, b) })
+	}) {
 		return ""
 	}
 	return domain
+}
+
+func sameAddress(a, b string) bool {
+	x, err := netip.ParseAddr(a)
+	y, otherErr := netip.ParseAddr(b)
+	return err == nil && otherErr == nil && x.Unmap() == y.Unmap()
+}
+
+// serviceAddresses are those of anyService in this cluster, none where they are
+// not known. In a pod of it they are given; in a pod of another cluster the DNS
+// is the other one's, whose addresses may be the same.
+func serviceAddresses(ctx context.Context, env *cluster.Env) []string {
+	if given := os.Getenv("KUBERNETES_SERVICE_HOST"); given != "" {
+		to, _, _ := hostPort(env.RunnerConfig.Host)
+		host, _, err := net.SplitHostPort(to)
+		if err != nil || host != given {
+			return nil
+		}
+		if net.ParseIP(given) != nil {
+			return []string{given}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, domainLimit)
+	defer cancel()
+	s, err := env.Runner.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, anyServiceName, metav1.GetOptions{})
+	if err != nil {
+		return nil // as outside
+	}
+	return s.Spec.ClusterIPs
 }
 
 // backend is a Service or a URL behind a webhook or an API group.
@@ -338,10 +402,9 @@ func (b backend) endpoint(domain string) endpoint {
 	return e
 }
 
-// different gives each backend's endpoint once.
-func different(all []backend, domain string) []endpoint {
+// different gives each backend's endpoint once, and none of those seen already.
+func different(all []backend, domain string, seen map[backend]bool) []endpoint {
 	var out []endpoint
-	seen := map[backend]bool{}
 	for _, b := range all {
 		if !seen[b] {
 			seen[b] = true
@@ -359,8 +422,23 @@ func portOf(port *int32) int32 {
 	return *port
 }
 
-// webhooks are the backends of all webhooks.
-func webhooks(ctx context.Context, env *cluster.Env, domain string) ([]endpoint, Listing) {
+// backendsOf a webhook's configuration: one, or none that it names.
+func backendsOf(c admissionv1.WebhookClientConfig) []backend {
+	switch {
+	case c.Service != nil:
+		return []backend{{namespace: c.Service.Namespace, name: c.Service.Name, port: portOf(c.Service.Port)}}
+	case c.URL != nil:
+		u, err := url.Parse(*c.URL)
+		if err != nil {
+			u = &url.URL{Host: *c.URL}
+		}
+		return []backend{{url: "https://" + u.Host}} // the API takes no other scheme; paths are of one server
+	}
+	return nil
+}
+
+// webhooks are the backends of all webhooks for admission.
+func webhooks(ctx context.Context, env *cluster.Env) ([]backend, Listing) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	registrations := env.Runner.AdmissionregistrationV1()
@@ -373,29 +451,121 @@ func webhooks(ctx context.Context, env *cluster.Env, domain string) ([]endpoint,
 		return nil, listing(err)
 	}
 	var all []backend
-	add := func(c admissionv1.WebhookClientConfig) {
-		switch {
-		case c.Service != nil:
-			all = append(all, backend{namespace: c.Service.Namespace, name: c.Service.Name, port: portOf(c.Service.Port)})
-		case c.URL != nil:
-			u, err := url.Parse(*c.URL)
-			if err != nil {
-				u = &url.URL{Host: *c.URL}
-			}
-			all = append(all, backend{url: "https://" + u.Host}) // the API takes no other scheme; paths are of one server
-		}
-	}
 	for _, c := range validating.Items {
 		for _, w := range c.Webhooks {
-			add(w.ClientConfig)
+			all = append(all, backendsOf(w.ClientConfig)...)
 		}
 	}
 	for _, c := range mutating.Items {
 		for _, w := range c.Webhooks {
-			add(w.ClientConfig)
+			all = append(all, backendsOf(w.ClientConfig)...)
 		}
 	}
-	return different(all, domain), Listed
+	return all, Listed
+}
+
+// definition is what is needed of a CustomResourceDefinition.
+type definition struct {
+	Spec struct {
+		Conversion struct {
+			Strategy string `json:"strategy"`
+			Webhook  struct {
+				// As admission has it, field by field.
+				ClientConfig admissionv1.WebhookClientConfig `json:"clientConfig"`
+			} `json:"webhook"`
+		} `json:"conversion"`
+	} `json:"spec"`
+}
+
+// conversionWebhooks are the backends of all CustomResourceDefinitions'. They
+// come in pages and one by one, for their schemas are large.
+func conversionWebhooks(ctx context.Context, env *cluster.Env) ([]backend, Listing) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	var all []backend
+	next := ""
+	for range definitionPages {
+		body, err := env.Runner.CoreV1().RESTClient().Get().AbsPath("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").
+			Param("limit", strconv.Itoa(definitionPage)).Param("continue", next).SetHeader("Accept", "application/json").Stream(ctx)
+		if err != nil {
+			return nil, listing(err)
+		}
+		next, err = eachItem(body, func(d definition) {
+			if c := d.Spec.Conversion; c.Strategy == "Webhook" {
+				all = append(all, backendsOf(c.Webhook.ClientConfig)...)
+			}
+		})
+		_ = body.Close() // what was read says whether it is whole
+		if err != nil {
+			return nil, ListingFailed
+		}
+		if next == "" {
+			return all, Listed
+		}
+	}
+	return nil, ListingFailed
+}
+
+// eachItem reads a list, one item at a time, and gives the token of the rest.
+func eachItem[T any](list io.Reader, use func(T)) (next string, err error) {
+	in := json.NewDecoder(list)
+	if err := delimiter(in, '{'); err != nil {
+		return "", err
+	}
+	items := false
+	for in.More() {
+		key, err := in.Token()
+		if err != nil {
+			return "", fmt.Errorf("read a list: %w", err)
+		}
+		switch key {
+		case "metadata":
+			var meta metav1.ListMeta
+			if err := in.Decode(&meta); err != nil {
+				return "", fmt.Errorf("read a list's metadata: %w", err)
+			}
+			next = meta.Continue
+		case "items":
+			items = true
+			if err := eachOf(in, use); err != nil {
+				return "", err
+			}
+		default:
+			var other json.RawMessage
+			if err := in.Decode(&other); err != nil {
+				return "", fmt.Errorf("read a list: %w", err)
+			}
+		}
+	}
+	if !items {
+		return "", errors.New("no list of items")
+	}
+	return next, delimiter(in, '}')
+}
+
+func eachOf[T any](in *json.Decoder, use func(T)) error {
+	if err := delimiter(in, '['); err != nil {
+		return err
+	}
+	for in.More() {
+		var item T
+		if err := in.Decode(&item); err != nil {
+			return fmt.Errorf("read an item: %w", err)
+		}
+		use(item)
+	}
+	return delimiter(in, ']')
+}
+
+func delimiter(in *json.Decoder, want json.Delim) error {
+	got, err := in.Token()
+	if err != nil {
+		return fmt.Errorf("read a list: %w", err)
+	}
+	if got != want {
+		return fmt.Errorf("read a list: there is no %s", want)
+	}
+	return nil
 }
 
 // apiServices are the backends of groups that the API server passes on.
@@ -426,7 +596,7 @@ func apiServices(ctx context.Context, env *cluster.Env, domain string) ([]endpoi
 			all = append(all, backend{namespace: s.Namespace, name: s.Name, port: portOf(s.Port)})
 		}
 	}
-	return different(all, domain), Listed
+	return different(all, domain, map[backend]bool{}), Listed
 }
 
 func listing(err error) Listing {

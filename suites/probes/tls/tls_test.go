@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +33,9 @@ type site struct {
 	webhooks   []string // URLs
 	services   []string // namespace/name:port of APIServices
 	forbidden  map[string]bool
+	clusterIPs []string // of the Service kubernetes
+	// conversions are the clientConfigs of CustomResourceDefinitions, one a page.
+	conversions []any
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,9 +48,13 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	list := func(kind, version string, items []any) {
 		reply(http.StatusOK, object{"kind": kind + "List", "apiVersion": version, "metadata": object{}, "items": items})
 	}
+	forbid := func() {
+		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden,
+			Message: `pods is forbidden: User "u" cannot create resource "pods" in API group "" in the namespace "n"`})
+	}
 	resource := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	if s.forbidden[resource] {
-		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+		forbid()
 		return
 	}
 	var items []any
@@ -54,6 +63,12 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		host, port, _ := net.SplitHostPort(s.registered)
 		items = append(items, object{"endpoints": []any{object{"addresses": []any{host}}}, "ports": []any{object{"name": "https", "port": json.Number(port)}}})
 		list("EndpointSlice", "discovery.k8s.io/v1", items)
+	case "kubernetes":
+		if len(s.clusterIPs) == 0 {
+			forbid()
+			return
+		}
+		reply(http.StatusOK, object{"kind": "Service", "apiVersion": "v1", "spec": object{"clusterIPs": s.clusterIPs}})
 	case "nodes":
 		for _, n := range s.nodes {
 			items = append(items, n)
@@ -74,6 +89,16 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}})
 		}
 		list("MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", items)
+	case "customresourcedefinitions":
+		page, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		meta := object{}
+		if page < len(s.conversions) {
+			items = append(items, object{"spec": object{"group": "g", "conversion": object{"strategy": "Webhook", "webhook": object{"clientConfig": s.conversions[page]}}}})
+			meta["continue"] = strconv.Itoa(page + 1)
+		} else {
+			items = append(items, object{"spec": object{"conversion": object{"strategy": "None"}}}, object{"spec": object{}})
+		}
+		reply(http.StatusOK, object{"kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1", "metadata": meta, "items": items})
 	case "apiservices":
 		items = append(items, object{"spec": object{"group": "apps"}})
 		for _, service := range s.services {
@@ -83,7 +108,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		list("APIService", "apiregistration.k8s.io/v1", items)
 	default:
-		reply(http.StatusForbidden, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 403, Reason: metav1.StatusReasonForbidden})
+		forbid()
 	}
 }
 
@@ -100,6 +125,12 @@ func node(name, address string, kubelet int, controlPlane bool) corev1.Node {
 }
 
 func observed(t *testing.T, s *site) (Observation, error) {
+	t.Helper()
+	return Observe(t.Context(), environment(t, s))
+}
+
+// environment is that of a run on the site.
+func environment(t *testing.T, s *site) *cluster.Env {
 	t.Helper()
 	server := serving(t, s, &tls.Config{})
 	u, err := url.Parse(server.URL)
@@ -119,7 +150,7 @@ func observed(t *testing.T, s *site) (Observation, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Observe(t.Context(), env.For("tls"))
+	return env.For("tls")
 }
 
 // serving starts a server, with TLS where there is a configuration for it. It
@@ -168,6 +199,12 @@ func TestObserve(t *testing.T) {
 		},
 		webhooks: []string{modern.URL, plain.URL},
 		services: []string{"n/metrics:443", "n/metrics:443", "n/metrics:8443"},
+		// One twice, and one that is a webhook's already.
+		conversions: []any{
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "convert", "path": "/convert", "port": 9443}, "caBundle": "eA=="},
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "convert", "path": "/other", "port": 9443}},
+			map[string]any{"service": map[string]any{"namespace": "n", "name": "hook"}}, map[string]any{"url": plain.URL + "/convert"}, map[string]any{"url": "https://convert.example/x"},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -205,12 +242,15 @@ func TestObserve(t *testing.T) {
 	if s := o.APIServices; s.Found != 2 || len(s.Targets) != 2 || s.Targets[1].Via != ViaService {
 		t.Errorf("APIServices: %+v", s)
 	}
+	if c := o.ConversionWebhooks; c.Found != 2 || c.Listing != Listed || len(c.Targets) != 2 || c.Targets[0].Via != ViaService || c.Targets[1].Via != ViaURL {
+		t.Errorf("conversion webhooks: %+v", c)
+	}
 	// Nothing of the site's names and addresses is in the evidence.
 	data, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, never := range []string{"127.0.0.1", "metrics", "hook\"", "localhost", "http:", "https:", fmt.Sprint(port(t, modern))} {
+	for _, never := range []string{"127.0.0.1", "metrics", "hook\"", "convert.", "convert\"", "localhost", "http:", "https:", fmt.Sprint(port(t, modern))} {
 		if strings.Contains(string(data), never) {
 			t.Errorf("the evidence holds %q", never)
 		}
@@ -230,17 +270,113 @@ func TestConfiguredHost(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	o, err := observed(t, &site{forbidden: map[string]bool{"apiservices": true, "mutatingwebhookconfigurations": true}})
+	o, err := observed(t, &site{forbidden: map[string]bool{"apiservices": true, "mutatingwebhookconfigurations": true, "customresourcedefinitions": true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Webhooks.Listing != ListingNotAllowed || o.APIServices.Listing != ListingNotAllowed || o.APIServers.Targets[0].Reach != tlsscan.Reached {
+	if o.Webhooks.Listing != ListingNotAllowed || o.APIServices.Listing != ListingNotAllowed || o.ConversionWebhooks.Listing != ListingNotAllowed || o.APIServers.Targets[0].Reach != tlsscan.Reached {
 		t.Errorf("%+v", o)
 	}
 	for _, needed := range []string{"nodes", "endpointslices"} {
 		if _, err := observed(t, &site{forbidden: map[string]bool{needed: true}}); err == nil || !strings.Contains(err.Error(), "not allowed") {
 			t.Errorf("%s forbidden: %v", needed, err)
 		}
+	}
+}
+
+// TestNoEnd: a list that does not end is no list.
+func TestNoEnd(t *testing.T) {
+	env := environment(t, &site{conversions: make([]any, definitionPages)})
+	if all, found := conversionWebhooks(t.Context(), env); found != ListingFailed || all != nil {
+		t.Errorf("%s: %v", found, all)
+	}
+}
+
+func TestEachItem(t *testing.T) {
+	for list, want := range map[string]string{
+		`{"kind":"List","metadata":{"continue":"c"},"items":[{"x":1,"y":[2]},{"x":3}]}`: "1 3 c",
+		`{"items":[{"x":1}],"metadata":{"continue":"c"}}`:                               "1 c",
+		`{"metadata":{},"items":[]}`:                                                    "",
+		`{"metadata":{},"items":null}`:                                                  "wrong",
+		`{"metadata":{}}`:                                                               "wrong",
+		`{"metadata":{},"items":[{"x":1}`:                                               "1 wrong",
+		`{"metadata":{},"items":[{"x":"a"}]}`:                                           "wrong",
+		`[]`:                                                                            "wrong",
+		``:                                                                              "wrong",
+	} {
+		var got []string
+		next, err := eachItem(strings.NewReader(list), func(i struct{ X int }) { got = append(got, fmt.Sprint(i.X)) })
+		if err != nil {
+			next = "wrong"
+		}
+		if s := strings.TrimSpace(strings.Join(append(got, next), " ")); s != want {
+			t.Errorf("%s: %q (%v), want %q", list, s, err, want)
+		}
+	}
+}
+
+// dns answers with one name and its addresses.
+type dns struct {
+	name      string
+	addresses []string
+}
+
+func (d dns) LookupCNAME(context.Context, string) (string, error) {
+	if d.name == "" {
+		return "", &net.DNSError{IsNotFound: true}
+	}
+	return d.name, nil
+}
+
+func (d dns) LookupHost(_ context.Context, host string) ([]string, error) {
+	if host != d.name || len(d.addresses) == 0 {
+		return nil, &net.DNSError{IsNotFound: true}
+	}
+	return d.addresses, nil
+}
+
+// TestClusterDomain: a domain in which every name exists is not the cluster's.
+func TestClusterDomain(t *testing.T) {
+	own := []string{"10.96.0.1", "fd00:10:96::1"}
+	for name, c := range map[string]struct {
+		dns  dns
+		own  []string
+		want string
+	}{
+		"the cluster's":               {dns{"kubernetes.default.svc.cluster.local.", []string{"10.96.0.1"}}, own, "cluster.local."},
+		"its other address":           {dns{"kubernetes.default.svc.k8s.example.", []string{"192.0.2.9", "fd00:10:96:0::1"}}, own, "k8s.example."},
+		"a search domain with all":    {dns{"kubernetes.default.svc.corp.example.", []string{"198.51.100.80"}}, own, ""},
+		"own addresses not known":     {dns{"kubernetes.default.svc.cluster.local.", []string{"10.96.0.1"}}, nil, ""},
+		"own addresses without sense": {dns{"kubernetes.default.svc.cluster.local.", []string{""}}, []string{""}, ""},
+		"a name without an address":   {dns{"kubernetes.default.svc.cluster.local.", nil}, own, ""},
+		"another name":                {dns{"www.corp.example.", []string{"10.96.0.1"}}, own, ""},
+		"no domain behind it":         {dns{"kubernetes.default.svc.", []string{"10.96.0.1"}}, own, ""},
+		"no name":                     {dns{}, own, ""},
+	} {
+		if got := clusterDomain(t.Context(), c.dns, c.own); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestServiceAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		given      string
+		clusterIPs []string
+		want       []string
+	}{
+		"in a pod":                    {"127.0.0.1", []string{"10.96.0.1"}, []string{"127.0.0.1"}},
+		"in a pod of another cluster": {"10.96.0.1", []string{"10.96.0.1"}, nil},
+		"outside, may read it":        {"", []string{"10.96.0.1", "fd00::1"}, []string{"10.96.0.1", "fd00::1"}},
+		"outside, may not read it":    {"", nil, nil},
+		"in a pod with another name":  {"api.example", []string{"10.96.0.1"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBERNETES_SERVICE_HOST", c.given)
+			if got := serviceAddresses(t.Context(), environment(t, &site{clusterIPs: c.clusterIPs})); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 }
 
@@ -285,24 +421,26 @@ func TestEvidenceIsBounded(t *testing.T) {
 		Plaintext: long, Certificate: tlsscan.Certificate{Key: tlsscan.KeyUnknown, Signature: "SHA512-RSAPSS", ValidDays: 100000, DaysLeft: -100000}, Connections: 100,
 	}}
 	var o Observation
+	room := mostOfAll
 	for _, k := range Kinds() {
 		g := o.group(k)
-		for range MostOf(k) {
+		for range min(MostOf(k), room) {
 			g.Targets = append(g.Targets, one)
 		}
+		room -= len(g.Targets)
 	}
 	data, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(data) > 128<<10 {
-		t.Errorf("%d bytes for %d-byte targets", len(data), len(data)/60)
+		t.Errorf("%d bytes for %d-byte targets", len(data), len(data)/mostOfAll)
 	}
 }
 
 // TestWithinTheTime: scanning all that may be selected ends within the probe's time.
 func TestWithinTheTime(t *testing.T) {
-	if worst := 4*requestLimit + domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
+	if worst := 5*requestLimit + 2*domainLimit + allLimit + hostPodsLimit + hostScanLimit + removeLimit; worst > Probe.Timeout {
 		t.Errorf("the worst case takes %s, the probe has %s", worst, Probe.Timeout)
 	}
 }
