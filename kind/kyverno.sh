@@ -39,6 +39,19 @@ image() {
 	printf 'bvc-registry:5000/%s\n' "$name"
 }
 
+# wait_for_kinds waits until the API serves Kyverno's policies. kubectl wait gives up on an object that has no conditions yet.
+wait_for_kinds() {
+	local established
+	for _ in $(seq 120); do
+		established="$(kubectl get --output 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Established")].status} {end}' \
+			customresourcedefinition validatingpolicies.policies.kyverno.io imagevalidatingpolicies.policies.kyverno.io)" || true
+		[ "$established" != "True True " ] || return 0
+		sleep 0.5
+	done
+	say "the API server does not serve Kyverno's policies"
+	return 1
+}
+
 # held: each policy is part of a webhook that the API server calls.
 held() {
 	local paths name
@@ -85,7 +98,7 @@ up)
 	install="$(artefact kyverno-install build_kyverno_install "$node/kyverno/go.mod")"
 	image="$(image)"
 	sed "s|KYVERNO_IMAGE|$image|" "$install/install.yaml" | apply
-	kubectl wait --for condition=Established --timeout 60s crd/validatingpolicies.policies.kyverno.io crd/imagevalidatingpolicies.policies.kyverno.io >/dev/null
+	wait_for_kinds
 	# It refuses policies until it serves.
 	kubectl --namespace kyverno rollout status deployment/kyverno-admission-controller --timeout 180s >/dev/null
 	add "$@"
