@@ -60,12 +60,25 @@ func testProfile(t *testing.T, profile string) {
 	command(t, time.Minute, 0, filepath.Join(root, "ci", "prepare.sh"), profile)
 	c.plantCanaries(t)
 	before := c.objects(t)
-	command(t, 25*time.Minute, expected.ExitCode, filepath.Join(root, "ci", "suite.sh"), profile, folder)
-	c.nothingLeft(t, before)
-
-	bundle, err := codec.ReadBundle(os.DirFS(folder))
-	if err != nil {
-		t.Fatal(err)
+	suite := func() (int, codec.Bundle) {
+		code := run(t, 25*time.Minute, filepath.Join(root, "ci", "suite.sh"), profile, folder)
+		c.nothingLeft(t, before)
+		bundle, err := codec.ReadBundle(os.DirFS(folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code, bundle
+	}
+	code, bundle := suite()
+	// A machine that others keep busy leaves checks undecided. What a site would
+	// be told then is done here as well, once: repeat the run. Nothing that was
+	// decided otherwise than expected gets a second chance.
+	if undecided := Undecided(expected, bundle.Report.Results); len(undecided) > 0 {
+		t.Logf("undecided, and tried once more: %s", strings.Join(undecided, "\n"))
+		code, bundle = suite()
+	}
+	if code != expected.ExitCode {
+		t.Errorf("suite.sh %s: exit code %d, want %d", profile, code, expected.ExitCode)
 	}
 	for _, difference := range Compare(expected, bundle.Report.Results) {
 		t.Error(difference)
@@ -157,6 +170,14 @@ func keepToSchemas(t *testing.T, folder string) {
 // the test when it ends with another exit code.
 func command(t *testing.T, limit time.Duration, want int, name string, args ...string) {
 	t.Helper()
+	if code := run(t, limit, name, args...); code != want {
+		t.Errorf("%s %s: exit code %d, want %d", filepath.Base(name), strings.Join(args, " "), code, want)
+	}
+}
+
+// run gives the exit code of a program.
+func run(t *testing.T, limit time.Duration, name string, args ...string) int {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	program := exec.CommandContext(ctx, name, args...)
@@ -169,9 +190,7 @@ func command(t *testing.T, limit time.Duration, want int, name string, args ...s
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if code := program.ProcessState.ExitCode(); code != want {
-		t.Errorf("%s %s: exit code %d, want %d", filepath.Base(name), strings.Join(args, " "), code, want)
-	}
+	return program.ProcessState.ExitCode()
 }
 
 // access is the administrator's view of a cluster.

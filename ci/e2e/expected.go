@@ -82,6 +82,21 @@ func Compare(e Expected, results []v1alpha1.Result) []string {
 	return slices.Clip(out)
 }
 
+// Undecided lists the checks that are inconclusive where another outcome is
+// expected; none where anything differs otherwise.
+func Undecided(e Expected, results []v1alpha1.Result) []string {
+	var out []string
+	for _, r := range results {
+		if want := e.Checks[r.CheckID].Outcome; r.Outcome == v1alpha1.Inconclusive && want != v1alpha1.Inconclusive {
+			out = append(out, r.CheckID+": "+saying(r))
+		}
+	}
+	if len(out) != len(Compare(e, results)) {
+		return nil
+	}
+	return out
+}
+
 // saying is why the result is what it is, in one line.
 func saying(r v1alpha1.Result) string {
 	if len(r.Findings) > 0 {

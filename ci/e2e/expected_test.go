@@ -96,3 +96,29 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// Only what is undecided is tried again, and only where nothing else differs.
+func TestUndecided(t *testing.T) {
+	e := Expected{Checks: map[string]ExpectedCheck{"a": {Outcome: v1alpha1.Pass}, "b": {Outcome: v1alpha1.Fail}, "c": {Outcome: v1alpha1.Inconclusive}}}
+	result := func(id string, o v1alpha1.Outcome) v1alpha1.Result { return v1alpha1.Result{CheckID: id, Outcome: o} }
+	for name, c := range map[string]struct {
+		a, b v1alpha1.Outcome
+		want int
+	}{
+		"as expected":             {v1alpha1.Pass, v1alpha1.Fail, 0},
+		"one undecided":           {v1alpha1.Inconclusive, v1alpha1.Fail, 1},
+		"two undecided":           {v1alpha1.Inconclusive, v1alpha1.Inconclusive, 2},
+		"one undecided, a pass":   {v1alpha1.Inconclusive, v1alpha1.Pass, 0},
+		"one undecided, not run":  {v1alpha1.Inconclusive, v1alpha1.NotRun, 0},
+		"a fail that is not one":  {v1alpha1.Fail, v1alpha1.Fail, 0},
+		"undecided, none decided": {v1alpha1.Inconclusive, v1alpha1.NotApplicable, 0},
+	} {
+		got := Undecided(e, []v1alpha1.Result{result("a", c.a), result("b", c.b), result("c", v1alpha1.Inconclusive)})
+		if len(got) != c.want {
+			t.Errorf("%s: %v, want %d", name, got, c.want)
+		}
+	}
+	if got := Undecided(e, []v1alpha1.Result{result("a", v1alpha1.Inconclusive)}); len(got) != 0 {
+		t.Errorf("results are missing: %v", got)
+	}
+}
