@@ -46,7 +46,7 @@ const (
 	logLimit     = 15 * time.Second
 	// interval and timeout of an attempt; the timeout leaves room for one SYN
 	// to be sent again.
-	interval = 400 * time.Millisecond
+	interval = 500 * time.Millisecond
 	timeout  = 1500 * time.Millisecond
 	// lookupLimit bounds single requests outside any wait.
 	lookupLimit = 10 * time.Second
