@@ -73,8 +73,11 @@ func (c candidates) namespaceChanges(namespace map[string]string) []NamespaceCha
 		all = append(all, NamespaceChange{Key: podSecurityEnforce, Value: string(LevelPrivileged), Set: true})
 	}
 	add := func(change NamespaceChange) {
-		// The API server itself holds the label that is the namespace's name.
-		if change.Key != corev1.LabelMetadataName && !slices.Contains(all, change) {
+		// The API server itself holds the label that is the namespace's name, and
+		// what is so already every rule on changes lets pass.
+		value, there := namespace[change.Key]
+		same := there == change.Set && value == change.Value
+		if change.Key != corev1.LabelMetadataName && !same && !slices.Contains(all, change) {
 			all = append(all, change)
 		}
 	}

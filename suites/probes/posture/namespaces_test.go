@@ -25,7 +25,10 @@ func TestNamespaceChanges(t *testing.T) {
 		"the name can not be changed":  {expression("kubernetes.io/metadata.name", metav1.LabelSelectorOpNotIn, "kube-system"), nil, nil, "[{pod-security.kubernetes.io/enforce privileged true}]"},
 		"an exemption wants a label":   {nil, expression("team", metav1.LabelSelectorOpIn, "platform"), nil, "[{pod-security.kubernetes.io/enforce privileged true} {team platform true}]"},
 		"an exemption wants it absent": {nil, expression("team", metav1.LabelSelectorOpDoesNotExist), map[string]string{"team": "x"}, "[{pod-security.kubernetes.io/enforce privileged true} {team  false}]"},
-		"exempt already":               {nil, expression("team", metav1.LabelSelectorOpExists), map[string]string{"team": "x"}, "[{pod-security.kubernetes.io/enforce privileged true}]"},
+		"half of an exemption is so already": {nil, &metav1.LabelSelector{MatchLabels: map[string]string{"team": "platform"}, MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "tenant", Operator: metav1.LabelSelectorOpDoesNotExist}, {Key: "exempt", Operator: metav1.LabelSelectorOpExists},
+		}}, map[string]string{"team": "platform"}, "[{pod-security.kubernetes.io/enforce privileged true} {exempt true true}]"},
+		"exempt already": {nil, expression("team", metav1.LabelSelectorOpExists), map[string]string{"team": "x"}, "[{pod-security.kubernetes.io/enforce privileged true}]"},
 	} {
 		found := candidates{bounds: []*metav1.LabelSelector{c.bound, c.bound}, exempts: []*metav1.LabelSelector{c.exempt}}.namespaceChanges(c.namespace)
 		if got := fmt.Sprint(found); got != c.want {
